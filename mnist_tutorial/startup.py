@@ -1,0 +1,43 @@
+"""Start Keras on TensorFlow without the start-up chatter of TensorFlow."""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+__all__ = ["quiet_start"]
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Keep what TensorFlow prints while it starts off the reader's page.
+
+    TensorFlow writes notes about processors and graphics cards straight to the
+    process's standard error, past Python and whatever the log level. Inside this
+    context they go to a temporary file. If the body raises, they are shown after
+    all: they may say why.
+
+    Keras is told to use TensorFlow unless ``KERAS_BACKEND`` says otherwise.
+
+    Examples
+    --------
+    >>> with quiet_start():  # doctest: +SKIP
+    ...     import keras
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with tempfile.TemporaryFile() as chatter:
+        stderr = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            yield
+            if tensorflow := sys.modules.get("tensorflow"):
+                # The first look at the devices has things to say, too.
+                tensorflow.config.list_logical_devices()
+        except BaseException:
+            chatter.seek(0)
+            print(chatter.read().decode(errors="replace"), file=sys.stderr)
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
