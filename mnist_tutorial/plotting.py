@@ -1,0 +1,318 @@
+"""Draw what the lessons show, with a sentence on each figure that says what it is.
+
+Every helper takes an optional ``ax``, returns the Axes (or the Figure, where it
+needs several), and calls `describe`. Colours are Okabe and Ito's, which colour-blind
+readers can tell apart; line style, marker or text always says the same again.
+"""
+
+import sys
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+__all__ = [
+    "describe",
+    "description",
+    "plot_class_balance",
+    "plot_digits",
+    "plot_history",
+    "plot_pixels",
+    "plot_probabilities",
+]
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+GREY = "#767676"
+
+
+def describe(drawn, sentence):
+    """Leave `sentence` on a figure, as its words for those who cannot see it.
+
+    In a notebook the sentence becomes the figure's ``text/plain``.
+
+    Parameters
+    ----------
+    drawn : matplotlib.axes.Axes or matplotlib.figure.Figure
+        What the sentence is about. A figure's own sentence stands first; a new
+        sentence for the same Axes replaces the one before.
+    sentence : str
+        What is to be seen, with its numbers.
+    """
+    figure = drawn.get_figure(root=True) or drawn
+    sentences = figure.__dict__.setdefault("sentences", {})
+    sentences[drawn] = sentence
+    # Here and not at import: the inline backend discards what is registered earlier.
+    shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
+    if shell:
+        shell.display_formatter.formatters["text/plain"].for_type(
+            Figure, lambda figure, printer, cycle: printer.text(description(figure))
+        )
+
+
+def description(figure):
+    """Return the sentences left on `figure` by `describe`, as one text.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+
+    Returns
+    -------
+    str
+        Matplotlib's own words for the figure where there are none.
+    """
+    sentences = getattr(figure, "sentences", {})
+    ordered = sorted(sentences.items(), key=lambda item: item[0] is not figure)
+    return " ".join(text for _, text in ordered) or repr(figure)
+
+
+def plot_digits(images, labels=None, *, columns=10, title=None):
+    """Draw digits in a grid, dark ink on light paper, each under its label.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
+        Up to 100 of them; light ink on 0, whatever the scale.
+    labels : sequence, optional
+        One label or short text for each.
+    columns : int
+        Images in a row.
+    title : str, optional
+        Above the grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If these are no images, none, over 100, or labels do not match them.
+    """
+    images = _images(images)
+    if not 0 < len(images) <= 100:
+        raise ValueError(f"plot_digits draws 1 to 100 images, not {len(images)}")
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(f"{len(images)} images but {len(labels)} labels")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height = 0.75 if labels is None else 0.95
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(0.75 * columns, 2.5), height * rows + 0.35),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(image, cmap="gray_r", vmin=0, vmax=max(images.max(), 1e-9))
+        if labels is not None:
+            ax.set_title(str(labels[i]), fontsize=10, pad=2)
+    figure.suptitle(title or "")
+    said = f"{title}: " if title else ""
+    said += f"{len(images)} digits in a grid of {rows} by {columns}"
+    if labels is not None:
+        said += ", labelled " + " ".join(str(label) for label in labels)
+    describe(figure, said + ".")
+    return figure
+
+
+def plot_class_balance(labels, *, ax=None):
+    """Draw how many images there are of each digit.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Digits 0 to 9.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or one is no digit.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not labels.size or labels.min() < 0 or labels.max() > 9:
+        raise ValueError("labels must be digits 0 to 9, in one row of at least one")
+    counts = np.bincount(labels, minlength=10)
+    ax = ax or _new_axes((6, 3))
+    bars = ax.bar(range(10), counts, color=COLOURS[0])
+    ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
+    ax.axhline(counts.mean(), color=COLOURS[1], linestyle="--", label="equal shares")
+    ax.margins(y=0.25)
+    ax.set(title="Images of each digit", xlabel="digit", ylabel="images")
+    ax.set_xticks(range(10))
+    ax.legend(loc="upper right", ncols=2)
+    listed = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(counts))
+    describe(ax, f"Bars of the number of images of each digit: {listed}.")
+    return ax
+
+
+def plot_pixels(image, *, ax=None):
+    """Draw one digit with the value of each pixel written on it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (28, 28)
+        0 (paper) to 255 (ink).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If it is no such image.
+    """
+    image = np.asarray(image)
+    if image.shape != (28, 28) or image.dtype != np.uint8:
+        raise ValueError(
+            f"one uint8 image of shape (28, 28), not {image.dtype} {image.shape}"
+        )
+    ax = ax or _new_axes((7.2, 7.2))
+    ax.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    for row, column in np.argwhere(image):
+        value = image[row, column]
+        colour = "white" if value > 127 else "black"
+        ax.text(
+            column, row, value, color=colour, fontsize=6.5, ha="center", va="center"
+        )
+    ax.set(title="Pixel values; blank squares are 0", xlabel="column", ylabel="row")
+    rows, columns = np.nonzero(image.any(axis=1))[0], np.nonzero(image.any(axis=0))[0]
+    where = (
+        f"in rows {rows[0]} to {rows[-1]} and columns {columns[0]} to {columns[-1]}"
+        if rows.size
+        else "at all"
+    )
+    describe(
+        ax,
+        f"A digit of 28 by 28 pixels with each value written on it: "
+        f"{np.count_nonzero(image)} pixels hold ink {where}, up to {image.max()}.",
+    )
+    return ax
+
+
+def plot_history(histories, *, metric="loss", ax=None):
+    """Draw one metric epoch by epoch: training solid, validation dashed.
+
+    Parameters
+    ----------
+    histories : keras.callbacks.History, dict of lists, or dict of these by name
+        What ``fit`` returned, or its ``.history``; by name to compare models.
+    metric : str
+        "loss", "accuracy" or another key of the history.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If a history has no epochs, or not that metric.
+    """
+    histories = _by_name(histories)
+    ax = ax or _new_axes((5, 3.4))
+    said = []
+    for i, (name, history) in enumerate(histories.items()):
+        if not history.get(metric):
+            known = ", ".join(history) or "nothing"
+            raise ValueError(f"the history holds no {metric!r}: it has {known}")
+        colour = COLOURS[i % len(COLOURS)]
+        for key, part, line in (
+            (metric, "training", "o-"),
+            (f"val_{metric}", "validation", "s--"),
+        ):
+            if not (values := history.get(key)):
+                continue
+            label = f"{name}, {part}" if name else part
+            hollow = {} if part == "training" else {"markerfacecolor": "white"}
+            epochs = range(1, len(values) + 1)
+            ax.plot(epochs, values, line, color=colour, label=label, **hollow)
+            said.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
+    epochs = max(len(history[metric]) for history in histories.values())
+    ax.set(title=f"{metric.capitalize()} by epoch", xlabel="epoch", ylabel=metric)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=9)
+    describe(ax, f"{metric.capitalize()} over {epochs} epoch(s): {'; '.join(said)}.")
+    return ax
+
+
+def plot_probabilities(probabilities, *, label=None, ax=None):
+    """Draw the ten probabilities of one prediction.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (10,)
+        0 to 1, with the sum 1.
+    label : int, optional
+        The right digit, to be marked.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If these are not ten probabilities.
+    """
+    p = np.asarray(probabilities, float)
+    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
+        raise ValueError(
+            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
+        )
+    ax = ax or _new_axes((5, 2.8))
+    answer = int(p.argmax())
+    bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
+    bars[answer].set(color=COLOURS[0], edgecolor="black", hatch="//")
+    ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
+    ax.set(title=f"The network reads a {answer}", xlabel="digit", ylabel="probability")
+    ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
+    said = f"Ten bars of probability: the network reads a {answer} at {p[answer]:.0%}"
+    if label is not None:
+        ax.get_xticklabels()[int(label)].set_fontweight("bold")
+        ax.set_xlabel(f"digit (label: {label})")
+        said += f", and the label is {label}"
+    describe(ax, said + ".")
+    return ax
+
+
+def _new_axes(size):
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _images(images):
+    images = np.asarray(images)
+    if images.ndim == 4 and images.shape[-1] == 1:
+        images = images[..., 0]
+    if images.ndim != 3:
+        raise ValueError(
+            f"images of shape (n, 28, 28), not {images.shape}; one image is images[:1]"
+        )
+    return images
+
+
+def _by_name(histories):
+    histories = getattr(histories, "history", histories)
+    if not histories or not all(isinstance(v, list) for v in histories.values()):
+        histories = {k: getattr(h, "history", h) for k, h in histories.items()}
+        if not histories:
+            raise ValueError("no history to draw")
+        return histories
+    return {"": histories}
