@@ -1,0 +1,52 @@
+# Handwritten digits with Keras. Each target does all the set-up that it needs.
+
+PYTHON ?= python3
+ARGS ?=
+ifeq ($(OS),Windows_NT)
+VENV_PYTHON := .venv/Scripts/python.exe
+else
+VENV_PYTHON := .venv/bin/python
+endif
+# JupyterLab refuses root, as which containers run, unless told.
+ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
+
+.PHONY: help lab test course bench set-up notebooks hero lock
+
+help:
+	@echo "make lab        open the course in JupyterLab"
+	@echo "make course     run every lesson and write pages to build/course/"
+	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
+	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
+	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
+	@echo "make hero       draw the README's picture again"
+	@echo "make lock       renew requirements.lock"
+
+set-up:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one, as in: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) scripts/set_up.py
+
+lab: set-up
+	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(ARGS) notebooks/00_start_here.ipynb
+
+test: set-up
+	$(VENV_PYTHON) -m pytest $(ARGS)
+
+course: set-up
+	$(VENV_PYTHON) scripts/course.py $(ARGS)
+
+bench: set-up
+	$(VENV_PYTHON) benchmarks/recipes.py $(ARGS)
+
+notebooks: set-up
+	$(VENV_PYTHON) scripts/course.py --store $(ARGS)
+
+hero: set-up
+	$(VENV_PYTHON) scripts/hero.py
+
+# A universal resolution: Python 3.11 to 3.13; Linux, macOS and Windows.
+lock:
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet uv
+	build/uv/bin/uv pip compile pyproject.toml --all-extras --universal \
+	    --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
+	    --custom-compile-command "make lock" --quiet --output-file requirements.lock

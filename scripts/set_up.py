@@ -1,0 +1,60 @@
+"""Make `.venv` from `requirements.lock`, once, and again when the lock changes.
+
+Runs on any Python 3, so that a wrong one is told what is wrong.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+STAMP = os.path.join(VENV, "installed-from")
+VENV_PYTHON = os.path.join(
+    VENV, *(["Scripts", "python.exe"] if os.name == "nt" else ["bin", "python"])
+)
+
+
+def main():
+    """Set up what is missing; print one line and fail where that cannot work."""
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        sys.exit(
+            "This course needs Python 3.11, 3.12 or 3.13, and {} is Python {}: name "
+            "another, as in: make lab PYTHON=python3.12".format(sys.executable, found)
+        )
+    try:
+        import ensurepip  # noqa: F401
+        import venv
+    except ImportError:
+        sys.exit(
+            "Python {} has no venv module: install it, on Debian and Ubuntu with: "
+            "apt install python{}.{}-venv".format(found, *sys.version_info[:2])
+        )
+    wanted = hashlib.sha256(sys.version.encode())
+    for name in ("requirements.lock", "pyproject.toml"):
+        with open(os.path.join(ROOT, name), "rb") as stream:
+            # Line ends differ between systems, and are no reason to set up again.
+            wanted.update(stream.read().replace(b"\r\n", b"\n"))
+    try:
+        with open(STAMP) as stream:
+            if stream.read() == wanted.hexdigest():
+                return
+    except OSError:
+        pass
+    print("Setting up .venv from requirements.lock (some minutes, once) ...")
+    sys.stdout.flush()
+    venv.create(VENV, with_pip=True, clear=os.path.isdir(VENV))
+    pip = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
+    lock = ["--only-binary", ":all:", "--require-hashes", "-r", "requirements.lock"]
+    project = ["--no-deps", "--no-build-isolation", "-e", "."]
+    for what in (lock, project):
+        if subprocess.call(pip + what, cwd=ROOT):
+            sys.exit("pip could not install the course: its message stands above.")
+    with open(STAMP, "w") as stream:
+        stream.write(wanted.hexdigest())
+
+
+if __name__ == "__main__":
+    main()
