@@ -1,0 +1,165 @@
+"""Run every lesson in a clean kernel: to pages, or back into the notebooks."""
+
+import argparse
+import html
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import Preprocessor
+from tqdm import tqdm
+
+from mnist_tutorial import MnistDataError, load_mnist
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+PAGES = ROOT / "build" / "course"
+
+
+class FigureWords(Preprocessor):
+    """Give each figure its own words, from text/plain, as alternative text."""
+
+    def preprocess_cell(self, cell, resources, index):
+        """Put the sentence where the template looks for it."""
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                words = "".join(output.data.get("text/plain", "a figure"))
+                output.metadata.setdefault("image/png", {})["alt"] = words
+        return cell, resources
+
+
+def execute(path, bar):
+    """Execute the notebook at `path`, and return it with its outputs, and a verdict."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, DeadKernelError, TimeoutError, RuntimeError) as error:
+        return notebook, f"failed: {str(error).strip().splitlines()[-1]}"
+    return notebook, "ran"
+
+
+def store(path, notebook):
+    """Write the outputs back, without what would differ from machine to machine."""
+    for cell in notebook.cells:
+        cell.metadata = {k: v for k, v in cell.metadata.items() if k == "tags"}
+        # What is drawn live, such as a progress bar, is no reference.
+        if "live" in cell.metadata.get("tags", []):
+            cell.outputs = []
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    aside = path.with_suffix(".new")
+    nbformat.write(notebook, aside)
+    os.replace(aside, path)
+
+
+def write_page(path, notebook):
+    """Write the notebook as a page of `PAGES`, and return the page's name."""
+    exporter = HTMLExporter(template_name="lab", preprocessors=[FigureWords])
+    title = path.stem
+    page, _ = exporter.from_notebook_node(
+        notebook, resources={"metadata": {"name": title}}
+    )
+    name = path.relative_to(NOTEBOOKS).with_suffix(".html").as_posix()
+    (PAGES / name).parent.mkdir(parents=True, exist_ok=True)
+    page = page.replace(".ipynb", ".html")
+    (PAGES / name).write_text(page, encoding="utf-8")
+    return name
+
+
+def write_index(rows, digits):
+    """Write the index page: lesson, minutes and verdict."""
+    lines = [
+        "<tr>"
+        f'<td><a href="{name}">{html.escape(title)}</a></td>'
+        f"<td>{minutes:.1f}</td><td>{html.escape(verdict)}</td></tr>"
+        for name, title, minutes, verdict in rows
+    ]
+    shutil.copy(ROOT / "assets" / "course.css", PAGES / "course.css")
+    (PAGES / "index.html").write_text(
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        "<title>Handwritten digits with Keras</title>\n"
+        '<link rel="stylesheet" href="course.css">\n'
+        f"<h1>Handwritten digits with Keras</h1>\n<p>Executed on: {digits}.</p>\n"
+        "<table>\n<tr><th>Lesson</th><th>Minutes</th><th>Verdict</th></tr>\n"
+        + "\n".join(lines)
+        + "\n</table>\n",
+        encoding="utf-8",
+    )
+
+
+def main():
+    """Run the lessons named, or all; say how each went; fail if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", action="store_true", help="write outputs in place")
+    parser.add_argument("lessons", nargs="*", help="such as 02; all by default")
+    arguments = parser.parse_args()
+    try:
+        digits = load_mnist().name
+    except MnistDataError as error:
+        sys.exit(str(error))
+    if arguments.store and digits != "MNIST":
+        sys.exit(f"Stored outputs come from MNIST, and here are {digits}.")
+    if digits == "stand-in":
+        os.environ["MNIST_TUTORIAL_DATA"] = "stand-in"
+    paths = [
+        path
+        for path in sorted(NOTEBOOKS.rglob("*.ipynb"))
+        if ".ipynb_checkpoints" not in path.parts
+        and (not arguments.lessons or path.name.startswith(tuple(arguments.lessons)))
+    ]
+    if not paths:
+        sys.exit(f"No lesson begins with {' or '.join(arguments.lessons)}.")
+    rows = []
+    for path in paths:
+        cells = nbformat.read(path, as_version=4).cells
+        title = cells[0].source.splitlines()[0].lstrip("# ")
+        started = time.monotonic()
+        with tqdm(
+            total=sum(cell.cell_type == "code" for cell in cells),
+            desc=path.stem,
+            unit="cell",
+        ) as bar:
+            notebook, verdict = execute(path, bar)
+        minutes = (time.monotonic() - started) / 60
+        if arguments.store:
+            if verdict == "ran":
+                store(path, notebook)
+            name = path.name
+        else:
+            name = write_page(path, notebook)
+        rows.append((name, title, minutes, verdict))
+    if not arguments.store:
+        write_index(rows, digits)
+    width = max(len(name) for name, *_ in rows)
+    print(f"\n{'lesson':<{width}}  minutes  verdict (on {digits})")
+    for name, _, minutes, verdict in rows:
+        print(f"{name:<{width}}  {minutes:7.1f}  {verdict}")
+    if not arguments.store:
+        print(f"\nOpen {(PAGES / 'index.html').relative_to(ROOT)} in a browser.")
+    if any(verdict != "ran" for *_, verdict in rows):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
