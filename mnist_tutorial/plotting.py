@@ -144,8 +144,9 @@ def plot_class_balance(labels, *, ax=None):
     counts = np.bincount(labels, minlength=10)
     ax = ax or _new_axes((6, 3))
     bars = ax.bar(range(10), counts, color=COLOURS[0])
-    ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
-    ax.axhline(counts.mean(), color=COLOURS[1], linestyle="--", label="equal shares")
+    texts = [f"{count:,}" for count in counts]
+    ax.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
+    ax.axhline(counts.mean(), color="black", linestyle="--", label="equal shares")
     ax.margins(y=0.25)
     ax.set(title="Images of each digit", xlabel="digit", ylabel="images")
     ax.set_xticks(range(10))

@@ -4,13 +4,17 @@ Every network reads images as float32, shape (n, 28, 28, 1), 0 to 1, and gives t
 probabilities; labels are integers 0 to 9.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 from keras import layers
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["RECIPES", "Recipe", "network_at_hand"]
+
+AT_HAND = "cnn_small"  # what lessons train when they need a network
 
 
 @dataclass(frozen=True)
@@ -199,3 +203,49 @@ RECIPES = {
         validation_split=0.05,
     ),
 }
+
+
+def network_at_hand(digits, folder="../models"):
+    """Return a trained network, for lessons about something else than training.
+
+    It is trained once, on all training images but the last 5,000, with a progress
+    bar; after that it is loaded. Both ways lead to the same weights.
+
+    Parameters
+    ----------
+    digits : mnist_tutorial.data.DigitData
+        What to train on; the file is named after it.
+    folder : str or path-like
+        Where the network is kept. A file that does not fit is passed over, and left
+        as it is.
+
+    Returns
+    -------
+    keras.Sequential
+    """
+    recipe = RECIPES[AT_HAND]
+    path = Path(folder) / f"{AT_HAND}-{digits.name.replace(' ', '-')}.keras"
+    if path.exists():
+        try:
+            model = keras.saving.load_model(path)
+            if model.count_params() == recipe.parameters:
+                return model
+            print(f"{path} holds another network.")
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            print(f"{path} cannot be loaded: {str(error).splitlines()[0]}")
+        print("It is left as it is, and a new network is trained for now.")
+    (x, y), _ = digits
+    x = x[:55_000, ..., None].astype("float32") / 255
+    model, _ = recipe.train(x, y[:55_000], epochs=3, verbose=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_stem(f"{path.stem}-{os.getpid()}")
+    try:
+        model.save(aside)
+        # So that layers made later get the same names as after a mere loading.
+        keras.utils.clear_session()
+        model = keras.saving.load_model(aside)
+        if not path.exists():
+            os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return model
