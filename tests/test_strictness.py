@@ -1,0 +1,89 @@
+"""That the comparison of outputs compares: each kind of harm has to be noticed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES = ROOT / "tests" / "sanitize.cfg"
+# For each rule: what is stored here, and what another machine may say.
+ELSEWHERE = {
+    "python version": ("Python 3.11.7", "Python 3.13.12"),
+    "processor cores": ("2 processor cores", "16 processor cores"),
+    "graphviz": ("Graphviz: found", "Graphviz: missing, and not needed"),
+}
+
+
+def nbval(path, *options):
+    """Run strict nbval on one notebook, away from this project's settings."""
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *options, path.name],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    counts = re.findall(r"(\d+) (passed|failed)", done.stdout)
+    return {verdict: int(count) for count, verdict in counts}
+
+
+def printing(pairs):
+    """Make a notebook whose cells print one text and have another one stored."""
+    cells = []
+    for number, (stored, printed) in enumerate(pairs, start=1):
+        cell = nbformat.v4.new_code_cell(f"print({printed!r})", execution_count=number)
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"{stored}\n")]
+        cells.append(cell)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    return notebook
+
+
+def rules():
+    return dict(
+        re.findall(
+            r"^\[(.+)\]\nregex: (.+)\nreplace: ", RULES.read_text(), re.MULTILINE
+        )
+    )
+
+
+def test_a_corrupted_output_is_noticed(tmp_path):
+    """Take the beginning of lesson 0, change one stored number, and see it fail."""
+    notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    notebook.cells = notebook.cells[:4]
+    whole, corrupted = tmp_path / "whole.ipynb", tmp_path / "corrupted.ipynb"
+    nbformat.write(notebook, whole)
+    text = whole.read_text(encoding="utf-8")
+    assert "784 pixels" in text
+    corrupted.write_text(text.replace("784 pixels", "785 pixels"), encoding="utf-8")
+    assert nbval(whole) == {"passed": 1}
+    assert nbval(corrupted) == {"failed": 1}
+
+
+def test_each_sanitizing_rule_is_live(tmp_path):
+    path = tmp_path / "rules.ipynb"
+    nbformat.write(printing(ELSEWHERE.values()), path)
+    assert nbval(path, f"--nbval-sanitize-with={RULES}") == {"passed": len(ELSEWHERE)}
+    assert nbval(path) == {"failed": len(ELSEWHERE)}
+
+
+def test_no_rule_is_broader_than_needed():
+    """Each rule serves some stored output, and leaves other texts alone."""
+    assert rules().keys() == ELSEWHERE.keys()
+    stored = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted((ROOT / "notebooks").rglob("*.ipynb"))
+    )
+    for name, regex in rules().items():
+        assert re.search(regex, stored), name
+        assert re.fullmatch(regex, ELSEWHERE[name][0]), name
+
+
+@pytest.mark.parametrize("text", ["accuracy 97.5%", "loss 0.42", "Keras 3.15.1"])
+def test_figures_are_never_sanitized(text):
+    assert not any(re.search(regex, text) for regex in rules().values())
