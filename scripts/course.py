@@ -39,6 +39,8 @@ def execute(path, bar):
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
+        # Over TCP, which Windows needs, the kernel warns about the lack of encryption.
+        config={"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}},
         timeout=600,
         kernel_name="python3",
         record_timing=False,
@@ -47,8 +49,11 @@ def execute(path, bar):
     )
     try:
         client.execute()
-    except (CellExecutionError, DeadKernelError, TimeoutError, RuntimeError) as error:
-        return notebook, f"failed: {str(error).strip().splitlines()[-1]}"
+    except CellExecutionError as error:
+        cell = client.code_cells_executed
+        return notebook, f"failed at code cell {cell}: {error.ename} {error.evalue}"
+    except (DeadKernelError, TimeoutError, RuntimeError) as error:
+        return notebook, f"failed: {type(error).__name__} {error}"
     return notebook, "ran"
 
 
