@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import nbformat
+from jinja2 import DictLoader
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
-from nbconvert.preprocessors import Preprocessor
 from tqdm import tqdm
 
 from mnist_tutorial import MnistDataError, load_mnist
@@ -22,16 +22,16 @@ NOTEBOOKS = ROOT / "notebooks"
 PAGES = ROOT / "build" / "course"
 
 
-class FigureWords(Preprocessor):
-    """Give each figure its own words, from text/plain, as alternative text."""
-
-    def preprocess_cell(self, cell, resources, index):
-        """Put the sentence where the template looks for it."""
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                words = "".join(output.data.get("text/plain", "a figure"))
-                output.metadata.setdefault("image/png", {})["alt"] = words
-        return cell, resources
+# Each figure's own sentence, which nbconvert would leave out, as alternative text.
+TEMPLATE = """
+{%- extends "lab/index.html.j2" -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+alt="{{ output.data['text/plain'] | escape_html }}">
+</div>
+{%- endblock data_png -%}
+"""
 
 
 def execute(path, bar):
@@ -39,8 +39,8 @@ def execute(path, bar):
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
-        # Over TCP, which Windows needs, the kernel warns about the lack of encryption.
-        config={"KernelManager": {"transport": "tcp" if os.name == "nt" else "ipc"}},
+        # Kernels warn that they talk to this very machine without encryption.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         timeout=600,
         kernel_name="python3",
         record_timing=False,
@@ -79,7 +79,10 @@ def store(path, notebook):
 
 def write_page(path, notebook):
     """Write the notebook as a page of `PAGES`, and return the page's name."""
-    exporter = HTMLExporter(template_name="lab", preprocessors=[FigureWords])
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"course.html.j2": TEMPLATE})],
+        template_file="course.html.j2",
+    )
     title = path.stem
     page, _ = exporter.from_notebook_node(
         notebook, resources={"metadata": {"name": title}}

@@ -1,0 +1,106 @@
+"""`make course` and `make notebooks`: run, store, and write pages."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """The script, with folders of its own: one good lesson, one that fails."""
+    spec = importlib.util.spec_from_file_location("course", ROOT / "scripts/course.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(module, "PAGES", tmp_path / "pages")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "course.css").write_text("")
+    write(tmp_path, "00_fails", ["1 / 0"])
+    write(
+        tmp_path,
+        "01_works",
+        [
+            "import matplotlib.pyplot as plt\n"
+            "from mnist_tutorial.plotting import describe\n"
+            "describe(plt.subplots(figsize=(1, 1))[0], 'An empty frame.')\n"
+            "plt.show()",
+            "print('for the eyes only')",
+        ],
+    )
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "stand-in")
+    return module
+
+
+def write(folder, name, sources):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(f"# Lesson {name}\n\n[next](02.ipynb)")]
+        + [nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    notebook.cells[-1].metadata.tags = ["live", "nbval-ignore-output"]
+    notebook.metadata.language_info = {"name": "python", "version": "3.99"}
+    nbformat.write(notebook, folder / "notebooks" / f"{name}.ipynb")
+
+
+def run(course, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["course.py", *arguments])
+    course.main()
+
+
+def test_pages(course, tmp_path, monkeypatch, capsys):
+    """A failing lesson neither stops the next one nor goes unnoticed."""
+    with pytest.raises(SystemExit) as stopped:
+        run(course, monkeypatch)
+    assert stopped.value.code == 1
+    table = capsys.readouterr().out
+    assert "failed at code cell 1: ZeroDivisionError division by zero" in table
+    assert "ran" in table.split("01_works")[1]
+    index = (tmp_path / "pages" / "index.html").read_text()
+    assert '<a href="00_fails.html">Lesson 00_fails</a>' in index
+    assert "stand-in" in index
+    page = (tmp_path / "pages" / "01_works.html").read_text(encoding="utf-8")
+    assert 'alt="An empty frame."' in page
+    assert 'href="02.html"' in page
+    assert "ZeroDivisionError" in (tmp_path / "pages" / "00_fails.html").read_text()
+
+
+def test_one_lesson(course, tmp_path, monkeypatch):
+    run(course, monkeypatch, "01")
+    assert not (tmp_path / "pages" / "00_fails.html").exists()
+
+
+def test_unknown_lesson(course, monkeypatch):
+    with pytest.raises(SystemExit, match="No lesson begins with 77"):
+        run(course, monkeypatch, "77")
+
+
+def test_outputs_of_other_digits_are_not_stored(course, monkeypatch):
+    with pytest.raises(SystemExit, match="come from MNIST, and here are stand-in"):
+        run(course, monkeypatch, "--store")
+
+
+def test_store(course, tmp_path, monkeypatch):
+    class Digits:
+        name = "MNIST"
+
+    monkeypatch.setattr(course, "load_mnist", Digits)
+    before = (tmp_path / "notebooks" / "00_fails.ipynb").read_bytes()
+    with pytest.raises(SystemExit):
+        run(course, monkeypatch, "--store")
+    assert (tmp_path / "notebooks" / "00_fails.ipynb").read_bytes() == before
+    stored = nbformat.read(tmp_path / "notebooks" / "01_works.ipynb", as_version=4)
+    drawing, live = stored.cells[1:]
+    assert drawing.outputs[0].data["text/plain"] == "An empty frame."
+    assert drawing.execution_count == 1
+    assert live.outputs == []
+    assert "version" not in stored.metadata.language_info
+    assert sorted(p.name for p in (tmp_path / "notebooks").iterdir()) == [
+        "00_fails.ipynb",
+        "01_works.ipynb",
+    ]
