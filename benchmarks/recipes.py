@@ -1,0 +1,340 @@
+"""Train every recipe in turn, several times over, and compare: `make bench`.
+
+Each training runs in a process of its own, on all 60,000 training images, and reads
+the test images once, at its end. What is done is kept: an interrupted run goes on
+where it stopped.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "bench"
+# Recipe, epochs (None: the recipe's own), seeds.
+PLAN = [
+    ("dense_tanh", None, 3),
+    ("dense_relu", None, 3),
+    ("cnn_small", None, 3),
+    ("cnn_5x5", None, 3),
+    ("cnn_3x3", 2, 3),
+    ("cnn_3x3", 10, 3),
+    ("fast", None, 5),
+    ("accurate", None, 3),
+]
+QUICK_IMAGES = 2_000
+
+
+def run_name(recipe, epochs):
+    """Return how a row is called in tables: the recipe, and its epochs if special."""
+    return recipe if epochs is None else f"{recipe}, {epochs} epochs"
+
+
+def measure_run(recipe_name, epochs, seed, quick):
+    """Train one recipe once, in this process, and return what was measured."""
+    from mnist_tutorial import load_mnist, quiet_start
+
+    with quiet_start():
+        from mnist_tutorial.recipes import RECIPES
+
+    import psutil
+
+    from mnist_tutorial.measuring import multiply_adds, wilson_interval
+
+    (x_train, y_train), (x_test, y_test) = load_mnist()
+    if quick:
+        x_train, y_train = x_train[:QUICK_IMAGES], y_train[:QUICK_IMAGES]
+    x_train = x_train[..., None].astype("float32") / 255
+    recipe = RECIPES[recipe_name]
+    options = {"epochs": 1 if quick else epochs or recipe.epochs}
+    wall, cpu = time.perf_counter(), time.process_time()
+    model, _ = recipe.train(x_train, y_train, seed=seed, **options)
+    seconds = time.perf_counter() - wall
+    cpu_seconds = time.process_time() - cpu
+    memory = psutil.Process().memory_info()
+    seen = len(x_train) * options["epochs"]
+
+    x_test = x_test[..., None].astype("float32") / 255
+    answers = model.predict(x_test, batch_size=500, verbose=0).argmax(axis=1)
+    right = int((answers == y_test).sum())
+    low, high = wilson_interval(right, len(y_test))
+    return {
+        "recipe": recipe_name,
+        "epochs": options["epochs"],
+        "seed": seed,
+        "parameters": model.count_params(),
+        "multiply_adds": multiply_adds(model),
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu_seconds, 2),
+        "images_per_second": round(seen / seconds),
+        # Reading forward, and twice as much going back; two operations each.
+        "gflops": round(6 * multiply_adds(model) * seen / seconds / 1e9, 2),
+        "peak_memory_mb": round(peak_memory(memory) / 1e6),
+        "right": right,
+        "accuracy": right / len(y_test),
+        "interval": [round(low, 5), round(high, 5)],
+    }
+
+
+def peak_memory(memory):
+    """Return the peak of this process in bytes, as each system tells it."""
+    if hasattr(memory, "peak_wset"):  # Windows
+        return memory.peak_wset
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def measure_peak(size=2048, tries=5):
+    """Return the machine's best rate of multiplying matrices, in 10⁹ operations/s."""
+    from mnist_tutorial import quiet_start
+
+    with quiet_start():
+        import tensorflow as tf
+
+    matrix = tf.random.normal((size, size))
+    best = float("inf")
+    for _ in range(tries):
+        started = time.perf_counter()
+        tf.linalg.matmul(matrix, matrix).numpy()
+        best = min(best, time.perf_counter() - started)
+    return round(2 * size**3 / best / 1e9, 1)
+
+
+def machine():
+    """Describe what the figures hold for: the processor, its cores, the versions."""
+    from importlib.metadata import version
+
+    processor = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        names = [line.split(":")[1].strip() for line in lines if "model name" in line]
+        processor = names[0] if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "tensorflow": version("tensorflow"),
+        "keras": version("keras"),
+    }
+
+
+def in_a_process(*arguments):
+    """Run this script with `arguments`, and return the JSON of its last line."""
+    done = subprocess.run(
+        [sys.executable, __file__, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def write(path, report):
+    """Write `report` to the side, then rename: the file is always whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps(report, indent=1), encoding="utf-8")
+    os.replace(aside, path)
+
+
+def resume(path, report):
+    """Return the interrupted report at `path` if it belongs to this run."""
+    if not path.exists():
+        return report
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    alike = all(kept[key] == report[key] for key in ("machine", "quick"))
+    return kept if alike else report
+
+
+def summarise(report):
+    """Return one row for each recipe: means over its seeds, and the ratio of seconds.
+
+    Parameters
+    ----------
+    report : dict
+        As in `recipes.json`: "runs", and the machine's "peak_gflops".
+
+    Returns
+    -------
+    list of dict
+        Keys: name, parameters, multiply_adds, seeds, seconds, times (seconds over
+        those of the 3×3 CNN's two epochs, or its only run), cpu_seconds,
+        images_per_second, peak_share, memory, accuracy, lowest, highest, interval.
+    """
+    from mnist_tutorial.measuring import wilson_interval
+
+    groups = {}
+    for run in report["runs"]:
+        groups.setdefault(run["name"], []).append(run)
+    reference = [n for n in groups if n.startswith("cnn_3x3")][:1]
+    rows = []
+    for name, runs in groups.items():
+        mean = {
+            key: statistics.mean(run[key] for run in runs)
+            for key in ("seconds", "cpu_seconds", "images_per_second", "gflops")
+        }
+        right = statistics.mean(run["right"] for run in runs)
+        scores = [run["accuracy"] for run in runs]
+        row = {
+            "name": name,
+            "parameters": runs[0]["parameters"],
+            "multiply_adds": runs[0]["multiply_adds"],
+            "seeds": len(runs),
+            "seconds": mean["seconds"],
+            "cpu_seconds": mean["cpu_seconds"],
+            "images_per_second": mean["images_per_second"],
+            "peak_share": mean["gflops"] / report["peak_gflops"],
+            "memory": max(run["peak_memory_mb"] for run in runs),
+            "accuracy": statistics.mean(scores),
+            "lowest": min(scores),
+            "highest": max(scores),
+            "interval": wilson_interval(round(right), 10_000),
+        }
+        rows.append(row)
+    if reference:
+        base = next(r["seconds"] for r in rows if r["name"] == reference[0])
+        for row in rows:
+            row["times"] = row["seconds"] / base
+    return rows
+
+
+def table(rows):
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| recipe | parameters | multiply-adds | seeds | seconds | ratio | images/s "
+        "| of peak | memory, MB | test accuracy (lowest to highest) | 95 % interval |",
+        "| --- " + "| --: " * 10 + "|",
+    ]
+    for row in rows:
+        low, high = row["interval"]
+        lines.append(
+            f"| {row['name']} | {row['parameters']:,} | {row['multiply_adds']:,} "
+            f"| {row['seeds']} | {row['seconds']:.1f} | {row.get('times', 1):.2f} "
+            f"| {row['images_per_second']:,.0f} | {row['peak_share']:.0%} "
+            f"| {row['memory']:,} | {row['accuracy']:.2%} "
+            f"({row['lowest']:.2%} to {row['highest']:.2%}) "
+            f"| {low:.2%} to {high:.2%} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(rows, title):
+    """Return a Figure: error on a log scale against seconds, a point for each row."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot as plt
+
+    from mnist_tutorial.plotting import COLOURS, describe
+
+    figure, ax = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
+    for row in rows:
+        ours = row["name"] in ("fast", "accurate")
+        low, high = row["interval"]
+        error = 1 - row["accuracy"]
+        ax.errorbar(
+            row["seconds"],
+            100 * error,
+            yerr=[[100 * (error - (1 - high))], [100 * ((1 - low) - error)]],
+            fmt="D" if ours else "o",
+            color=COLOURS[1 if ours else 0],
+            capsize=3,
+        )
+        ax.annotate(
+            f"  {row['name']}",
+            (row["seconds"], 100 * error),
+            xytext=(4, 5),
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold" if ours else "normal",
+        )
+    ax.set(xscale="log", yscale="log", title=title)
+    ax.set_xlabel("seconds of training")
+    ax.set_ylabel("test images read wrong, %")
+    ticks = [0.25, 0.5, 1, 2, 4, 8]
+    low, high = ax.get_ylim()
+    shown = [tick for tick in ticks if low <= tick <= high]
+    ax.set_yticks(shown, [f"{tick:g}" for tick in shown])
+    ax.minorticks_off()
+    ax.margins(x=0.18)
+    ax.grid(alpha=0.3)
+    points = "; ".join(
+        f"{row['name']} {1 - row['accuracy']:.2%} in {row['seconds']:.0f} s"
+        for row in rows
+    )
+    describe(ax, f"Share of test images read wrong against training time: {points}.")
+    return figure
+
+
+def main():
+    """Measure what is left of the plan, then write the report, table and figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute, to try it out")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        recipe, epochs, seed = arguments.one
+        epochs = None if epochs == "None" else int(epochs)
+        print(json.dumps(measure_run(recipe, epochs, int(seed), arguments.quick)))
+        return
+    if arguments.peak:
+        print(json.dumps(measure_peak()))
+        return
+
+    from mnist_tutorial import load_mnist
+
+    digits = load_mnist().name
+    if digits != "MNIST":
+        print(f"These are {digits}: the figures say nothing about MNIST.")
+    unfinished, finished = FOLDER / "unfinished.json", FOLDER / "recipes.json"
+    report = {"machine": machine(), "digits": digits, "quick": arguments.quick}
+    report = resume(unfinished, report | {"peak_gflops": None, "runs": []})
+    report["peak_gflops"] = report["peak_gflops"] or in_a_process("--peak")
+    measure(report, unfinished)
+    rows = summarise(report)
+    write(finished, report | {"summary": rows})
+    unfinished.unlink()
+    here = report["machine"]
+    title = f"{here['processor']}, {here['cores']} cores"
+    draw(rows, title).savefig(FOLDER / "recipes.png", dpi=110)
+    (FOLDER / "recipes.md").write_text(table(rows) + "\n", encoding="utf-8")
+    print(f"\n{title}, matrix product {report['peak_gflops']} GFLOP/s\n\n{table(rows)}")
+    print(f"\nWrote recipes.json, recipes.md and recipes.png to {FOLDER.name}/.")
+
+
+def measure(report, path):
+    """Run what the plan asks for and `report` lacks; keep it at `path` after each."""
+    from tqdm import tqdm
+
+    quick = ["--quick"] if report["quick"] else []
+    done = {(run["name"], run["seed"]) for run in report["runs"]}
+    # Seed by seed through all recipes: a machine that slows down slows all alike.
+    rounds = 1 if report["quick"] else max(seeds for *_, seeds in PLAN)
+    todo = [
+        (recipe, epochs, seed)
+        for seed in range(rounds)
+        for recipe, epochs, seeds in PLAN
+        if seed < seeds
+    ]
+    with tqdm(todo, unit="run") as bar:
+        for recipe, epochs, seed in bar:
+            name = run_name(recipe, epochs)
+            bar.set_postfix_str(f"{name}, seed {seed}")
+            if (name, seed) in done:
+                continue
+            run = in_a_process("--one", recipe, epochs, seed, *quick)
+            report["runs"].append({"name": name} | run)
+            write(path, report)
+
+
+if __name__ == "__main__":
+    main()
