@@ -239,8 +239,8 @@ def _refuse(start, where, wanted):
     if re.match(rb"\x80|\(*c[\w.]+\n|\(+[dl]", start):
         found = "is a pickle, and reading one runs whatever code it holds"
         raise _error(where, found, "It is refused: use an npz, npy or IDX file.")
-    text = " ".join(start.decode("utf-8-sig", "replace").split())
-    shown = text[:24]
+    text = start.decode("utf-8-sig", "replace").strip()
+    shown = text.partition("\n")[0].strip()[:24]
     if not shown.isprintable() or not shown or "\ufffd" in shown:
         shown = start[:8].hex(" ")
     page = ". It may be a login page saved by your network" if text[:1] == "<" else ""
@@ -346,14 +346,14 @@ def _download():
     from tqdm import tqdm
 
     pooch.get_logger().setLevel("WARNING")
+    # On standard output: a download is no error, so it is not red. The total is
+    # corrected by pooch, which cannot take a bar without one.
+    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
     for address, names in MIRRORS:
         try:
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 for name in names:
-                    # On standard output: a download is no error, so it is not red.
-                    with tqdm(
-                        desc=name, unit="B", unit_scale=1, file=sys.stdout
-                    ) as bar:
+                    with tqdm(desc=name, file=sys.stdout, **style) as bar:
                         get = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
                         pooch.retrieve(address + name, None, name, folder, None, get)
                 digits = _read(Path(folder, name) if len(names) == 1 else folder)
@@ -364,6 +364,7 @@ def _download():
             why = next(words for part, words in _FAILURES.items() if part in kind)
             print(f"No MNIST from {address}: {why}.")
         else:
+            print(f"Downloaded MNIST from {address}.")
             _keep("mnist.npz", digits)
             return digits
     return None
