@@ -52,6 +52,10 @@ _TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 _TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
 _TEST_FIRST = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
+_FORMS = {
+    "x": ((28, 28), "(n, 28, 28)", "Reshape it to that, without a channel axis."),
+    "y": ((), "(n,)", "Give each image one whole number from 0 to 9, not one-hot."),
+}
 _FAILURES = {  # by a part of the exception's name
     "MnistData": "what came is not MNIST",
     "Timeout": "no answer in time",
@@ -257,9 +261,8 @@ def _read_array(stream, where, key):
     else:
         _refuse(start + stream.read(60), where, "an npy array or an IDX file of uint8")
     items = shape[0] if shape else 0
-    tail, form = ((28, 28), "(n, 28, 28)") if key.startswith("x") else ((), "(n,)")
+    tail, form, cure = _FORMS[key[0]]
     if shape != (items, *tail):
-        cure = "Reshape it, without a channel axis, or use another copy."
         raise _error(where, f"has shape {shape}, where MNIST has {form}", cure)
     if not 0 < items <= MOST_IMAGES:
         raise _error(where, f"promises {items:,} items, not 1 to {MOST_IMAGES:,}")

@@ -684,7 +684,8 @@ def assert_clear(error, source, *words):
     for word in (str(source), *words):
         assert word in message
     assert any(
-        word in message for word in ("MNIST_TUTORIAL_DATA", "Name", "Save", "use")
+        word in message
+        for word in ("MNIST_TUTORIAL_DATA", "Name", "Save", "Reshape", "Give", "use")
     )
     assert "\n" not in message
     assert message.endswith(".")
