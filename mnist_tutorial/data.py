@@ -6,12 +6,18 @@ The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.
 import contextlib
 import gzip
 import hashlib
-import math
+import io
+import itertools
 import os
+import re
+import stat
+import struct
 import sys
 import tempfile
+import textwrap
 import zipfile
-import zlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,26 +37,12 @@ IDX_NAMES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-_NPZ = {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}
-_IDX = {
-    "train-images-idx3-ubyte.gz": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
-    ),
-}
-# Where to download from, in turn: an address, and the SHA-256 of each file there.
+_IDX_FILES = [f"{name}.gz" for name in IDX_NAMES.values()]
+# Where to download which files from, in turn. What comes must have the hashes above.
 MIRRORS = [
-    ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/", _NPZ),
-    ("https://storage.googleapis.com/cvdf-datasets/mnist/", _IDX),
-    ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX),
+    ("https://storage.googleapis.com/tensorflow/tf-keras-datasets/", ["mnist.npz"]),
+    ("https://storage.googleapis.com/cvdf-datasets/mnist/", _IDX_FILES),
+    ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
 MOST_IMAGES = 1_000_000  # a header that promises more is not believed
@@ -60,9 +52,18 @@ _TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 _TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
 _TEST_FIRST = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
+_FORMS = {
+    "x": ((28, 28), "(n, 28, 28)", "Reshape it to that, without a channel axis."),
+    "y": ((), "(n,)", "Give each image one whole number from 0 to 9, not one-hot."),
+}
+_FAILURES = {  # by a part of the exception's name
+    "MnistData": "what came is not MNIST",
+    "Timeout": "no answer in time",
+    "SSL": "its certificate is not trusted here",
+    "HTTP": "it does not give the file",
+    "": "it could not be reached, or broke off",
+}
 _CURE = "Download mnist.npz again, or set MNIST_TUTORIAL_DATA to another copy."
-_BROKEN = (OSError, EOFError, ValueError, KeyError, SyntaxError, zlib.error)
-_BROKEN += (zipfile.BadZipFile, NotImplementedError, RuntimeError, MemoryError)
 
 
 class MnistDataError(Exception):
@@ -79,11 +80,11 @@ class DigitData(tuple):
         digits made by `make_stand_in`, "other digits" for anything else.
     """
 
-    def __new__(cls, arrays, name=None):
-        """Pack `arrays`, a dict of the four arrays; tell the name by their content."""
+    def __new__(cls, arrays, name="other digits"):
+        """Pack `arrays`, a dict of the four arrays, under `name`."""
         x_train, y_train, x_test, y_test = (arrays[key] for key in SHA256)
         data = super().__new__(cls, ((x_train, y_train), (x_test, y_test)))
-        data.name = name or ("MNIST" if _is_mnist(arrays) else "other digits")
+        data.name = name
         return data
 
     def confirm(self, claim, holds):
@@ -137,229 +138,172 @@ def load_mnist(source=None):
         source = os.environ.get("MNIST_TUTORIAL_DATA") or None
     if source is None:
         return _load_cached() or _download() or _load_stand_in(announce=True)
-    if not isinstance(source, (str, os.PathLike)) or "\0" in os.fspath(source):
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    if not path or not isinstance(path, str) or "\0" in path:
+        shown = repr(source) if path else f"An object of type {type(source).__name__}"
         raise MnistDataError(
-            f"{source!r} is no path: give a file or folder as text, such as "
-            f'"mnist.npz", or "stand-in".'
+            f'{shown} is no path: name a file or folder, such as "mnist.npz", or say '
+            '"stand-in".'
         )
-    if source == "stand-in":
+    if path == "stand-in":
         return _load_stand_in()
-    data = DigitData(_read(Path(source).expanduser().absolute()))
+    data = _read(path)
     if data.name != "MNIST":
         print(
-            f"Note: the digits in {source} have MNIST's form but not its content; "
+            f"Note: the digits in {path} have MNIST's form but not its content; "
             "the numbers in the text will not be met."
         )
     return data
 
 
-def _is_mnist(arrays):
-    return all(
-        hashlib.sha256(np.ascontiguousarray(arrays[key])).hexdigest() == digest
-        for key, digest in SHA256.items()
-    )
-
-
 # --- reading -----------------------------------------------------------------
 
 
-def _read(path):
-    """Read and check the four arrays at `path`, an absolute path."""
+def _error(where, found, cure=_CURE):
+    return MnistDataError(f"{where} {found}. {cure}")
+
+
+def _read(path, name=None):
+    """Read the digits at `path`, and check that they have MNIST's form."""
+    where, arrays, digests = path, {}, {}
     try:
-        if path.is_dir():
-            arrays = _read_folder(path)
-        else:
-            with open(path, "rb") as stream:
-                arrays = _read_file(stream, path)
+        where = path = Path(os.path.expanduser(path)).absolute()
+        with _members(path) as members:
+            if missing := [key for key in SHA256 if key not in members]:
+                has = textwrap.shorten(", ".join(members), 80) or "none of the four"
+                raise _error(
+                    path,
+                    f"lacks {', '.join(missing)} (it has {has})",
+                    f"Name an npz file or a folder with {', '.join(SHA256)}, or a "
+                    f"folder of IDX files such as {IDX_NAMES['x_train']}.gz.",
+                )
+            for key in SHA256:
+                where, opener = members[key]
+                with opener() as stream:
+                    arrays[key], digests[key] = _read_array(stream, where, key)
+    except MnistDataError:
+        raise
     except FileNotFoundError:
-        raise MnistDataError(
-            f"{path} does not exist: check the spelling, or set MNIST_TUTORIAL_DATA "
-            "to the file or folder that you have."
-        ) from None
-    except _BROKEN as error:
-        raise MnistDataError(
-            f"{path} cannot be read ({error or type(error).__name__}): it may be "
-            f"damaged or cut off. {_CURE}"
-        ) from None
-    _check(arrays, path)
-    return arrays
+        cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
+        raise _error(where, "does not exist", cure) from None
+    # A damaged file makes zip, gzip and npy raise nearly anything.
+    except Exception as error:
+        why = textwrap.shorten(str(error), 80) or type(error).__name__
+        why = getattr(error, "strerror", None) or f"{why}; it may be damaged or cut off"
+        raise _error(where, f"cannot be read: {why}") from None
+    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
+        if len(arrays[x]) != len(arrays[y]):
+            found = f"{len(arrays[x]):,} images in {x} but {len(arrays[y]):,} labels"
+            raise _error(path, f"has {found} in {y}")
+    return DigitData(arrays, name or ("MNIST" if digests == SHA256 else "other digits"))
 
 
-def _read_file(stream, path):
-    start = stream.read(16)
-    if not start:
-        raise MnistDataError(f"{path} is empty. {_CURE}")
-    if start.startswith(b"\x1f\x8b"):
-        stream.seek(0)
-        start = gzip.GzipFile(fileobj=stream).read(16)
-        _refuse_pickle(start, path)
-        raise MnistDataError(
-            f"{path} is one gzipped file: MNIST needs four, so name the folder that "
-            "holds them."
-        )
-    _refuse_pickle(start, path)
-    if start.startswith((b"\0\0\x08", b"\x93NUMPY")):
-        raise MnistDataError(
-            f"{path} is one array: MNIST needs four, so name the folder that holds "
-            "them."
-        )
-    if not start.startswith(b"PK"):
-        page = start.lstrip().startswith(b"<")
-        raise MnistDataError(
-            f'{path} is not an npz file: it begins with "{_printable(start)}". '
-            + ("It may be a login page saved by your network. " if page else "")
-            + _CURE
-        )
-    with zipfile.ZipFile(stream) as archive:
-        names = {name.removesuffix(".npy"): name for name in archive.namelist()}
-        _need(names, path, "arrays")
-        arrays = {}
-        for key in SHA256:
-            with archive.open(names[key]) as member:
-                arrays[key] = _read_npy(member, f"{path}, array {key}", key)
-        return arrays
+@contextlib.contextmanager
+def _members(path):
+    """Open a container; for each array in it, give its place and a way to open it."""
+    mode, members = path.stat().st_mode, {}
+    if stat.S_ISDIR(mode):
+        yield _files(path)
+        return
+    if not stat.S_ISREG(mode):
+        raise _error(path, "is neither a file nor a folder")
+    with open(path, "rb") as stream:
+        start = stream.read(64)
+        if start.startswith(b"\x1f\x8b"):
+            stream.seek(0)
+            start = gzip.GzipFile(fileobj=stream).read(64)
+        if start.startswith((b"\0\0\x08", b"\x93NUMPY")):
+            raise _error(path, "is one array of four", "Name the folder of all four.")
+        if not start.startswith(b"PK"):
+            _refuse(start, path, "an npz file")
+        with zipfile.ZipFile(stream) as archive:
+            for name in archive.namelist():
+                place = f"{path}: {name}"
+                members[name.removesuffix(".npy")] = place, partial(archive.open, name)
+            yield members
 
 
-def _read_folder(folder):
-    npy = {p.stem: p for p in folder.glob("*.npy")}
-    idx = {}
+def _files(folder):
+    members = {}
     for key, name in IDX_NAMES.items():
         # Some programs unpack train-images-idx3-ubyte as train-images.idx3-ubyte.
-        for form in (name, name.replace("-idx", ".idx")):
-            for file in (folder / f"{form}.gz", folder / form):
-                if file.is_file():
-                    idx[key] = file
-    if not npy and not idx:
-        raise MnistDataError(
-            f"{folder} holds neither x_train.npy and its like nor IDX files such as "
-            f"{IDX_NAMES['x_train']}. Name the folder or npz file that holds MNIST."
-        )
-    files, read = (npy, _read_npy) if "x_train" in npy or not idx else (idx, _read_idx)
-    _need(files, folder, "arrays" if files is npy else "IDX files for")
-    arrays = {}
-    for key in SHA256:
-        opener = gzip.open if files[key].suffix == ".gz" else open
-        with opener(files[key], "rb") as stream:
-            try:
-                arrays[key] = read(stream, str(files[key]), key)
-            except _BROKEN as error:
-                raise MnistDataError(
-                    f"{files[key]} cannot be read ({error}): it may be damaged or cut "
-                    f"off. {_CURE}"
-                ) from None
-    return arrays
+        dotted = name.replace("-idx", ".idx")
+        for form in (f"{key}.npy", name, dotted, f"{name}.gz", f"{dotted}.gz"):
+            file = folder / form
+            if key not in members and file.is_file():
+                opener = gzip.open if file.suffix == ".gz" else open
+                members[key] = file, partial(opener, file, "rb")
+    return members
 
 
-def _read_npy(stream, where, key):
-    fmt = np.lib.format
-    start = stream.read(fmt.MAGIC_LEN)
-    if not start.startswith(fmt.MAGIC_PREFIX):
-        _refuse_pickle(start, where)
-        raise MnistDataError(
-            f'{where} is not an npy array: it begins with "{_printable(start)}". '
-            + _CURE
-        )
-    major = start[-2]
-    header = fmt.read_array_header_1_0 if major == 1 else fmt.read_array_header_2_0
-    shape, by_column, dtype = header(stream)
-    if dtype.hasobject:
-        raise MnistDataError(
-            f"{where} holds Python objects, and reading those runs whatever code the "
-            "file brings, so it is refused. " + _CURE
-        )
-    if dtype != np.uint8:
-        raise MnistDataError(
-            f"{where} is of type {dtype}, where MNIST has uint8, whole numbers from "
-            "0 to 255. Save it with .astype('uint8'), before any division by 255."
-        )
-    array = _fill(stream, shape[::-1] if by_column else shape, where, key)
-    return np.ascontiguousarray(array.T) if by_column else array
+def _refuse(start, where, wanted):
+    """Say what is at `where` instead of what is `wanted`, going by its first bytes."""
+    if not start:
+        raise _error(where, "is empty")
+    if re.match(rb"\x80|\(*c[\w.]+\n|\(+[dl]", start):
+        found = "is a pickle, and reading one runs whatever code it holds"
+        raise _error(where, found, "It is refused: use an npz, npy or IDX file.")
+    text = start.decode("utf-8-sig", "replace").strip()
+    shown = text.partition("\n")[0].strip()[:24]
+    if not shown.isprintable() or not shown or "\ufffd" in shown:
+        shown = start[:8].hex(" ")
+    page = ". It may be a login page saved by your network" if text[:1] == "<" else ""
+    raise _error(where, f'is not {wanted}: it begins with "{shown}"{page}')
 
 
-def _read_idx(stream, where, key):
-    start = stream.read(4)
-    dimensions = 3 if key.startswith("x") else 1
-    if start != bytes([0, 0, 8, dimensions]):
-        _refuse_pickle(start, where)
-        raise MnistDataError(
-            f"{where} does not begin like an IDX file of {dimensions} dimension(s) of "
-            f'uint8 (00 00 08 0{dimensions}) but with "{start.hex(" ")}". {_CURE}'
-        )
-    header = np.frombuffer(stream.read(4 * dimensions), ">u4")
-    if len(header) != dimensions:
-        raise MnistDataError(f"{where} ends within its header. {_CURE}")
-    return _fill(stream, tuple(int(size) for size in header), where, key)
-
-
-def _fill(stream, shape, where, key):
-    """Read an array of `shape`, once its shape is credible, to the stream's end."""
-    form = "(n, 28, 28)" if key.startswith("x") else "(n,)"
-    if len(shape) != (3 if key.startswith("x") else 1) or shape[1:] not in (
-        (28, 28),
-        (),
-    ):
-        raise MnistDataError(
-            f"{where} has shape {shape}, where MNIST has {form}. Reshape it to 28 × 28 "
-            "images without a channel axis, or set MNIST_TUTORIAL_DATA to another copy."
-        )
-    if not 0 < shape[0] <= MOST_IMAGES:
-        raise MnistDataError(
-            f"{where} says that it holds {shape[0]:,} items, where 1 to "
-            f"{MOST_IMAGES:,} can be used. {_CURE}"
-        )
-    array = np.empty(shape, np.uint8)
-    view, done = memoryview(array).cast("B"), 0
-    while done < len(view) and (got := stream.readinto(view[done : done + 2**20])):
-        done += got
+def _read_array(stream, where, key):
+    """Read one array, npy or IDX, and the SHA-256 of its bytes in C order."""
+    start, by_column = stream.read(4), False
+    if start.startswith(b"\0\0\x08"):
+        shape = struct.unpack(f">{start[3]}I", stream.read(4 * start[3]))
+    elif start == b"\x93NUM":
+        shape, by_column = _read_npy_header(stream, where)
+    else:
+        _refuse(start + stream.read(60), where, "an npy array or an IDX file of uint8")
+    items = shape[0] if shape else 0
+    tail, form, cure = _FORMS[key[0]]
+    if shape != (items, *tail):
+        raise _error(where, f"has shape {shape}, where MNIST has {form}", cure)
+    if not 0 < items <= MOST_IMAGES:
+        raise _error(where, f"promises {items:,} items, not 1 to {MOST_IMAGES:,}")
+    array = np.empty(shape[::-1] if by_column else shape, np.uint8)
+    view, done, digest = memoryview(array).cast("B"), 0, hashlib.sha256()
+    # Hashing takes as long as reading: another thread does it meanwhile.
+    with ThreadPoolExecutor(1) as hasher:
+        while done < len(view) and (got := stream.readinto(view[done : done + 2**20])):
+            hasher.submit(digest.update, view[done : done + got])
+            done += got
     if done < len(view) or stream.read(1):
-        found = f"only {done:,}" if done < len(view) else "more"
-        raise MnistDataError(
-            f"{where} should hold {math.prod(shape):,} bytes after its header and "
-            f"holds {found}. {_CURE}"
-        )
-    return array
+        found = "more" if done == len(view) else f"only {done:,}"
+        raise _error(where, f"should hold {len(view):,} bytes, and holds {found}")
+    if by_column:
+        array = np.ascontiguousarray(array.T)
+        digest = hashlib.sha256(array)
+    highest = array.max()
+    if tail and highest <= 1:
+        found = f"has no pixel above {highest}, where MNIST goes to 255"
+        raise _error(where, found, "Save it before any division by 255.")
+    if not tail and highest > 9:
+        raise _error(where, f"has the label {highest}, where digits go from 0 to 9")
+    return array, digest.hexdigest()
 
 
-def _check(arrays, where):
-    for part in ("train", "test"):
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if len(x) != len(y):
-            raise MnistDataError(
-                f"{where} has {len(x):,} images in x_{part} but {len(y):,} labels in "
-                f"y_{part}: they may come from two data sets. {_CURE}"
-            )
-        if y.max() > 9:
-            raise MnistDataError(
-                f"{where} has the label {y.max()} in y_{part}, where digits go from "
-                f"0 to 9. {_CURE}"
-            )
-        if x.max() <= 1:
-            raise MnistDataError(
-                f"{where} has no pixel above {x.max()} in x_{part}, where MNIST goes "
-                "to 255: it seems to be divided by 255 already. Save it undivided."
-            )
-
-
-def _need(found, where, what):
-    missing = [key for key in SHA256 if key not in found]
-    if missing:
-        has = ", ".join(sorted(found)[:8]) or "nothing"
-        raise MnistDataError(
-            f"{where} lacks the {what} {', '.join(missing)} (it has {has}). {_CURE}"
-        )
-
-
-def _refuse_pickle(start, where):
-    if start.startswith((b"\x80", b"(dp", b"(lp", b"ccopy_reg", b"cnumpy")):
-        raise MnistDataError(
-            f"{where} is a pickle, and reading a pickle runs whatever code it holds, "
-            "so it is refused. Use an npz file, npy files or IDX files."
-        )
-
-
-def _printable(start):
-    text = start.decode("latin-1").strip()
-    return text if text.isprintable() else start.hex(" ")
+def _read_npy_header(stream, where):
+    """Read what follows the first four bytes; return the shape, and if by column."""
+    major = stream.read(4)[2]
+    length = stream.read(2 if major == 1 else 4)
+    size = int.from_bytes(length, "little")
+    if size > 10_000:  # as in NumPy, but before that much is read
+        raise ValueError(f"its header claims {size:,} bytes")
+    parse = getattr(np.lib.format, f"read_array_header_{min(major, 2)}_0")
+    shape, by_column, dtype = parse(io.BytesIO(length + stream.read(size)))
+    if dtype.hasobject:
+        found = "holds Python objects, and reading those runs whatever code it holds"
+        raise _error(where, found, "It is refused: use arrays of uint8.")
+    if dtype != np.uint8:
+        cure = "Save it with .astype('uint8'), before any division by 255."
+        raise _error(where, f"is of type {dtype}, where MNIST has uint8", cure)
+    return shape, by_column
 
 
 # --- finding -----------------------------------------------------------------
@@ -371,58 +315,62 @@ def _cache():
     return Path(pooch.os_cache("mnist_tutorial"))
 
 
+def _keep(name, digits):
+    """Keep `digits` in the cache: the whole file at once, or nothing."""
+    # A cache that cannot be written costs the next start some time, no more.
+    with contextlib.suppress(OSError):
+        _cache().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=_cache()) as folder:
+            aside = Path(folder, name)
+            np.savez(aside, **dict(zip(SHA256, itertools.chain(*digits), strict=True)))
+            os.replace(aside, _cache() / name)
+
+
 def _load_cached():
     """Load MNIST from this package's cache or from Keras's, or return None."""
-    cache = _cache()
-    keras = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    for place in (cache / "mnist.npz", cache / "idx", keras / "datasets/mnist.npz"):
-        if not place.exists():
+    keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+    for place in (_cache() / "mnist.npz", Path(keras, "datasets", "mnist.npz")):
+        if not os.path.exists(place):
             continue
         try:
-            data = DigitData(_read(place))
+            digits = _read(place)
         except MnistDataError as error:
             print(f"Passed over: {error}")
             continue
-        if data.name == "MNIST":
-            return data
+        if digits.name == "MNIST":
+            return digits
         print(f"Passed over: {place} is not MNIST, going by its content.")
     return None
 
 
 def _download():
-    """Download MNIST into the cache and load it, or return None."""
+    """Download MNIST, keep it in the cache and return it, or return None."""
     import pooch
     from tqdm import tqdm
 
     pooch.get_logger().setLevel("WARNING")
-    for address, files in MIRRORS:
-        folder = _cache() if files is _NPZ else _cache() / "idx"
+    # On standard output: a download is no error, so it is not red. The total is
+    # corrected by pooch, which cannot take a bar without one.
+    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
+    for address, names in MIRRORS:
         try:
-            for name, digest in files.items():
-                # On standard output: a download is no error, so it is not red.
-                bar = tqdm(file=sys.stdout, desc=name, unit="B", unit_scale=True)
-                pooch.retrieve(
-                    address + name,
-                    known_hash=f"sha256:{digest}",
-                    fname=name,
-                    path=folder,
-                    downloader=pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT),
-                )
-            return DigitData(_read(folder / name if files is _NPZ else folder))
-        except (OSError, ValueError, MnistDataError) as error:
-            bar.close()
-            print(f"No MNIST from {address}: {_reason(error)}.")
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                for name in names:
+                    with tqdm(desc=name, file=sys.stdout, **style) as bar:
+                        get = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
+                        pooch.retrieve(address + name, None, name, folder, None, get)
+                digits = _read(Path(folder, name) if len(names) == 1 else folder)
+            if digits.name != "MNIST":
+                raise MnistDataError(f"{address} gave {digits.name}.")
+        except Exception as error:  # whatever it is, the next mirror may do
+            kind = type(error).__name__
+            why = next(words for part, words in _FAILURES.items() if part in kind)
+            print(f"No MNIST from {address}: {why}.")
+        else:
+            print(f"Downloaded MNIST from {address}.")
+            _keep("mnist.npz", digits)
+            return digits
     return None
-
-
-def _reason(error):
-    if isinstance(error, ValueError):
-        return "what came is not the file that it should be"
-    name = type(error).__name__
-    for sign, words in {"Timeout": "no answer in time", "HTTP": "no such file"}.items():
-        if sign in name:
-            return words
-    return "no connection, or it broke off"
 
 
 # --- the stand-in ------------------------------------------------------------
@@ -439,26 +387,11 @@ def _load_stand_in(announce=False):
             f"To use MNIST, download {MIRRORS[0][0]}mnist.npz\n"
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
-    path = _cache() / "stand-in.npz"
     with contextlib.suppress(MnistDataError):
-        return DigitData(_read(path), name="stand-in")
-    arrays = make_stand_in()
-    # A cache that cannot be written costs the next start some seconds, no more.
-    with contextlib.suppress(OSError):
-        _write_npz(path, arrays)
-    return DigitData(arrays, name="stand-in")
-
-
-def _write_npz(path, arrays):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-    try:
-        with open(handle, "wb") as stream:
-            np.savez(stream, **arrays)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        return _read(_cache() / "stand-in.npz", name="stand-in")
+    digits = DigitData(make_stand_in(), name="stand-in")
+    _keep("stand-in.npz", digits)
+    return digits
 
 
 def make_stand_in(seed=0):

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+MARKERS = "osD^vP"
 GREY = "#767676"
 
 
@@ -87,13 +88,16 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
     Raises
     ------
     ValueError
-        If these are no images, none, over 100, or labels do not match them.
+        If these are no images, none, over 100, or labels do not match them; or if
+        there is no column.
     """
     images = _images(images)
     if not 0 < len(images) <= 100:
         raise ValueError(f"plot_digits draws 1 to 100 images, not {len(images)}")
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
+    if columns < 1:
+        raise ValueError(f"a grid needs columns, not {columns}")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     height = 0.75 if labels is None else 0.95
@@ -139,9 +143,9 @@ def plot_class_balance(labels, *, ax=None):
         If there are no labels, or one is no digit.
     """
     labels = np.asarray(labels)
-    if labels.ndim != 1 or not labels.size or labels.min() < 0 or labels.max() > 9:
+    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(10)).all():
         raise ValueError("labels must be digits 0 to 9, in one row of at least one")
-    counts = np.bincount(labels, minlength=10)
+    counts = np.bincount(labels.astype(int), minlength=10)
     ax = ax or _new_axes((6, 3))
     bars = ax.bar(range(10), counts, color=COLOURS[0])
     texts = [f"{count:,}" for count in counts]
@@ -189,22 +193,23 @@ def plot_pixels(image, *, ax=None):
             column, row, value, color=colour, fontsize=6.5, ha="center", va="center"
         )
     ax.set(title="Pixel values; blank squares are 0", xlabel="column", ylabel="row")
-    rows, columns = np.nonzero(image.any(axis=1))[0], np.nonzero(image.any(axis=0))[0]
-    where = (
-        f"in rows {rows[0]} to {rows[-1]} and columns {columns[0]} to {columns[-1]}"
-        if rows.size
-        else "at all"
-    )
-    describe(
-        ax,
-        f"A digit of 28 by 28 pixels with each value written on it: "
-        f"{np.count_nonzero(image)} pixels hold ink {where}, up to {image.max()}.",
-    )
+    said = "A digit of 28 by 28 pixels with each value written on it: "
+    if image.any():
+        rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+        said += (
+            f"{np.count_nonzero(image)} pixels hold ink in rows {rows[0]} to {rows[-1]}"
+            f" and columns {columns[0]} to {columns[-1]}, up to {image.max()}."
+        )
+    else:
+        said += "no pixel holds ink."
+    describe(ax, said)
     return ax
 
 
 def plot_history(histories, *, metric="loss", ax=None):
-    """Draw one metric epoch by epoch: training solid, validation dashed.
+    """Draw one metric epoch by epoch: training solid, validation dashed and hollow.
+
+    Each model has its marker, as well as its colour.
 
     Parameters
     ----------
@@ -231,17 +236,19 @@ def plot_history(histories, *, metric="loss", ax=None):
         if not history.get(metric):
             known = ", ".join(history) or "nothing"
             raise ValueError(f"the history holds no {metric!r}: it has {known}")
-        colour = COLOURS[i % len(COLOURS)]
-        for key, part, line in (
-            (metric, "training", "o-"),
-            (f"val_{metric}", "validation", "s--"),
+        style = {
+            "color": COLOURS[i % len(COLOURS)],
+            "marker": MARKERS[i % len(MARKERS)],
+        }
+        for key, part, look in (
+            (metric, "training", {"linestyle": "-"}),
+            (f"val_{metric}", "validation", {"linestyle": "--", "mfc": "white"}),
         ):
             if not (values := history.get(key)):
                 continue
             label = f"{name}, {part}" if name else part
-            hollow = {} if part == "training" else {"markerfacecolor": "white"}
             epochs = range(1, len(values) + 1)
-            ax.plot(epochs, values, line, color=colour, label=label, **hollow)
+            ax.plot(epochs, values, label=label, **style, **look)
             said.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
     epochs = max(len(history[metric]) for history in histories.values())
     ax.set(title=f"{metric.capitalize()} by epoch", xlabel="epoch", ylabel=metric)
@@ -271,13 +278,15 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     Raises
     ------
     ValueError
-        If these are not ten probabilities.
+        If these are not ten probabilities, or the label is no digit.
     """
     p = np.asarray(probabilities, float)
     if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
         raise ValueError(
             f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
         )
+    if label is not None and label not in range(10):
+        raise ValueError(f"the label must be a digit, not {label!r}")
     ax = ax or _new_axes((5, 2.8))
     answer = int(p.argmax())
     bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)

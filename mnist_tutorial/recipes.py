@@ -318,8 +318,10 @@ def network_at_hand(digits, folder="../models"):
             if model.count_params() == recipe.parameters:
                 return model
             print(f"{path} holds another network.")
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            print(f"{path} cannot be loaded: {str(error).splitlines()[0]}")
+        # A damaged file makes Keras, zip and HDF5 raise nearly anything.
+        except Exception as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            print(f"{path} cannot be loaded: {reason}")
         print("It is left as it is, and a new network is trained for now.")
     (x, y), _ = digits
     x = x[:55_000, ..., None].astype("float32") / 255

@@ -30,14 +30,15 @@ def quiet_start():
         stderr = os.dup(2)
         os.dup2(chatter.fileno(), 2)
         try:
-            yield
-            if tensorflow := sys.modules.get("tensorflow"):
-                # The first look at the devices has things to say, too.
-                tensorflow.config.list_logical_devices()
+            try:
+                yield
+                if tensorflow := sys.modules.get("tensorflow"):
+                    # The first look at the devices has things to say, too.
+                    tensorflow.config.list_logical_devices()
+            finally:
+                os.dup2(stderr, 2)
+                os.close(stderr)
         except BaseException:
             chatter.seek(0)
-            print(chatter.read().decode(errors="replace"), file=sys.stderr)
+            print(chatter.read().decode(errors="replace"), end="", file=sys.stderr)
             raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)

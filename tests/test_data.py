@@ -1,0 +1,1072 @@
+"""The digits: every container, the search order, bad input, mirrors, the stand-in."""
+
+import gzip
+import http.server
+import io
+import json
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_tutorial import MnistDataError, data, load_mnist
+
+DOTTED = {key: name.replace("-idx", ".idx") for key, name in data.IDX_NAMES.items()}
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    digits = load_mnist()
+    if digits.name != "MNIST":
+        pytest.skip(f"the real MNIST is not at hand, only {digits.name}")
+    return digits
+
+
+@pytest.fixture(autouse=True)
+def nothing_around(tmp_path, monkeypatch):
+    """Leave no variable, no cache, no mirror and no time for the real stand-in."""
+    monkeypatch.delenv("MNIST_TUTORIAL_DATA", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(data, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(data, "MIRRORS", [("http://127.0.0.1:9/", ["mnist.npz"])])
+    monkeypatch.setattr(data, "TIMEOUT", (0.5, 0.5))
+    monkeypatch.setattr(data, "make_stand_in", lambda: arrays_of(seed=9))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    (tmp_path / "temp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
+
+
+def arrays_of(seed=0, train=12, test=5):
+    """Return four small random arrays of MNIST's form."""
+    rng = np.random.default_rng(seed)
+    sizes = {"train": train, "test": test}
+    arrays = {}
+    for part, n in sizes.items():
+        arrays[f"x_{part}"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        arrays[f"y_{part}"] = rng.integers(0, 10, n, dtype=np.uint8)
+    return {key: arrays[key] for key in data.SHA256}
+
+
+@pytest.fixture
+def arrays(monkeypatch):
+    """Give four small arrays that count as MNIST for one test."""
+    arrays = arrays_of()
+    hashes = {
+        key: data.hashlib.sha256(a.tobytes()).hexdigest() for key, a in arrays.items()
+    }
+    monkeypatch.setattr(data, "SHA256", hashes)
+    return arrays
+
+
+def idx(array):
+    """Return the bytes of an IDX file."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.tobytes()
+
+
+def npy(array, version=None):
+    """Return the bytes of an npy file."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, array, version=version)
+    return stream.getvalue()
+
+
+def npz(path, arrays, **replaced):
+    """Write an npz file; what is `replaced` are the bytes of whole members."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, array in arrays.items():
+            archive.writestr(f"{key}.npy", replaced.get(key) or npy(array))
+    return path
+
+
+def idx_folder(folder, arrays, names=data.IDX_NAMES, packed=False):
+    """Write four IDX files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, name in names.items():
+        if packed:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(idx(arrays[key])))
+        else:
+            (folder / name).write_bytes(idx(arrays[key]))
+    return folder
+
+
+def npy_folder(folder, arrays, **replaced):
+    """Write four npy files; what is `replaced` are the bytes of whole files."""
+    folder.mkdir()
+    for key, array in arrays.items():
+        (folder / f"{key}.npy").write_bytes(replaced.get(key) or npy(array))
+    return folder
+
+
+def flat(digits):
+    """Return the four arrays by their names."""
+    (x_train, y_train), (x_test, y_test) = digits
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+def assert_same(digits, arrays):
+    for key, array in flat(digits).items():
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, arrays[key], strict=True)
+
+
+def content(folder):
+    """Return what is in a folder: the bytes of each file, by its path."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+# --- containers --------------------------------------------------------------
+
+
+def by_columns(arrays):
+    return {key: np.asfortranarray(array) for key, array in arrays.items()}
+
+
+def plain_npz(folder, arrays):
+    np.savez(folder / "mnist.npz", **arrays)
+    return folder / "mnist.npz"
+
+
+def packed_npz(folder, arrays):
+    np.savez_compressed(folder / "mnist.npz", **arrays)
+    return folder / "mnist.npz"
+
+
+CONTAINERS = {
+    "npz": plain_npz,
+    "compressed npz": packed_npz,
+    "npz by columns": lambda folder, arrays: plain_npz(folder, by_columns(arrays)),
+    "npz with another array": lambda folder, arrays: plain_npz(
+        folder, {"ids": np.array(["a"]), **arrays}
+    ),
+    "npy": lambda folder, arrays: npy_folder(folder / "npy", arrays),
+    "npy by columns": lambda folder, arrays: npy_folder(
+        folder / "npy", by_columns(arrays)
+    ),
+    "npy of version 2": lambda folder, arrays: npy_folder(
+        folder / "npy", arrays, **{k: npy(a, (2, 0)) for k, a in arrays.items()}
+    ),
+    "IDX": lambda folder, arrays: idx_folder(folder / "idx", arrays),
+    "IDX gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, packed=True
+    ),
+    "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
+    "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, DOTTED, packed=True
+    ),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_gives_the_same_arrays(container, tmp_path, arrays, capsys):
+    digits = load_mnist(CONTAINERS[container](tmp_path, arrays))
+    assert_same(digits, arrays)
+    assert digits.name == "MNIST"
+    assert all(array.flags.c_contiguous for array in flat(digits).values())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_digits_unpack_as_keras_gives_them(tmp_path, arrays):
+    (x_train, y_train), (x_test, y_test) = load_mnist(plain_npz(tmp_path, arrays))
+    assert x_train.shape == (12, 28, 28)
+    assert y_train.shape == (12,)
+    assert x_test.shape == (5, 28, 28)
+    assert y_test.shape == (5,)
+
+
+def test_a_home_directory_is_understood(tmp_path, arrays, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    plain_npz(tmp_path, arrays)
+    assert load_mnist("~/mnist.npz").name == "MNIST"
+
+
+# --- name and claims ---------------------------------------------------------
+
+
+def test_digits_of_another_content_are_named_so(tmp_path, arrays, capsys):
+    arrays["x_test"][0, 0, 0] ^= 1
+    digits = load_mnist(plain_npz(tmp_path, arrays))
+    assert digits.name == "other digits"
+    assert "MNIST's form but not its content" in capsys.readouterr().out
+
+
+def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
+    digits = data.DigitData(arrays_of(), "MNIST")
+    digits.confirm("The first test digit is a 7.", True)
+    assert capsys.readouterr().out == "Confirmed: The first test digit is a 7.\n"
+    with pytest.raises(AssertionError, match="first test digit is a 7"):
+        digits.confirm("The first test digit is a 7.", False)
+
+
+@pytest.mark.parametrize("name", ["stand-in", "other digits"])
+@pytest.mark.parametrize("holds", [True, False])
+def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
+    data.DigitData(arrays_of(), name).confirm("It is so.", holds)
+    said = capsys.readouterr().out
+    assert said == f"On MNIST: It is so. (These are {name}; it need not hold.)\n"
+
+
+# --- where the digits come from ----------------------------------------------
+
+
+def test_source_goes_before_the_variable(tmp_path, arrays, monkeypatch):
+    other = npz(tmp_path / "other.npz", arrays_of(seed=1))
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(other))
+    assert_same(load_mnist(plain_npz(tmp_path, arrays)), arrays)
+
+
+def test_variable_goes_before_the_caches(tmp_path, arrays, monkeypatch):
+    npz(tmp_path / "cache/mnist.npz", arrays)
+    other = arrays_of(seed=1)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(npz(tmp_path / "other.npz", other)))
+    assert_same(load_mnist(), other)
+
+
+def test_variable_that_leads_nowhere_is_an_error(tmp_path, arrays, monkeypatch):
+    npz(tmp_path / "cache/mnist.npz", arrays)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(tmp_path / "nowhere.npz"))
+    with pytest.raises(MnistDataError, match=r"nowhere\.npz does not exist"):
+        load_mnist()
+
+
+def test_an_empty_variable_counts_as_none(tmp_path, arrays, monkeypatch):
+    npz(tmp_path / "cache/mnist.npz", arrays)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "")
+    assert load_mnist().name == "MNIST"
+
+
+def test_own_cache_goes_before_that_of_keras(tmp_path, arrays, monkeypatch, capsys):
+    monkeypatch.setattr(data, "_download", pytest.fail)
+    npz(tmp_path / "cache/mnist.npz", arrays)
+    npz(tmp_path / "keras/datasets/mnist.npz", arrays_of(seed=1))
+    assert load_mnist().name == "MNIST"
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("own", ["absent", "damaged", "other digits"])
+def test_cache_of_keras_goes_before_the_mirrors(
+    own, tmp_path, arrays, monkeypatch, capsys
+):
+    monkeypatch.setattr(data, "_download", pytest.fail)
+    keras = npz(tmp_path / "keras/datasets/mnist.npz", arrays)
+    if own != "absent":
+        cached = npz(tmp_path / "cache/mnist.npz", arrays_of(seed=1))
+        if own == "damaged":
+            cached.write_bytes(cached.read_bytes()[:100])
+    before = content(tmp_path), keras.stat().st_mtime_ns
+    assert_same(load_mnist(), arrays)
+    assert (content(tmp_path), keras.stat().st_mtime_ns) == before
+    assert ("Passed over: " in capsys.readouterr().out) == (own != "absent")
+
+
+def test_cache_of_keras_is_in_the_home_directory_by_default(
+    tmp_path, arrays, monkeypatch
+):
+    monkeypatch.delenv("KERAS_HOME")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    npz(tmp_path / ".keras/datasets/mnist.npz", arrays)
+    assert load_mnist().name == "MNIST"
+
+
+@pytest.mark.parametrize("spoilt", ["damaged", "other digits"])
+def test_a_spoilt_cache_of_keras_is_passed_over_and_left(
+    spoilt, tmp_path, arrays, capsys
+):
+    keras = npz(tmp_path / "keras/datasets/mnist.npz", arrays_of(seed=1))
+    if spoilt == "damaged":
+        keras.write_bytes(keras.read_bytes()[:100])
+    before = content(tmp_path / "keras")
+    assert load_mnist().name == "stand-in"
+    assert content(tmp_path / "keras") == before
+    assert f"Passed over: {keras}" in capsys.readouterr().out
+
+
+# --- bad input ---------------------------------------------------------------
+
+BAD = {}
+
+
+def bad(*words, name=None):
+    """Note how to make a bad source, and what its error must say."""
+
+    def note(make):
+        BAD[name or make.__name__.replace("_", " ")] = make, words
+        return make
+
+    return note
+
+
+def swapped(key, value):
+    return {**arrays_of(), key: value}
+
+
+def promise(shape, descr="|u1"):
+    """Return an npy file that is only a header."""
+    stream = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue()
+
+
+class Evil:
+    """What leaves a file behind when it is unpickled."""
+
+    def __init__(self, folder):
+        self.trace = folder / "executed"
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def write(path, what):
+    path.write_bytes(what)
+    return path
+
+
+TERABYTES = (10**12, 28, 28)
+IDX_TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 28, 28)
+
+
+@bad("does not exist", "Check the spelling")
+def missing(folder):
+    return folder / "nowhere" / "mnist.npz"
+
+
+@bad("does not exist")
+def home_of_nobody(folder):
+    return "~nobody-has-this-name/mnist.npz"
+
+
+@bad("is empty", "Download")
+def empty_file(folder):
+    return write(folder / "mnist.npz", b"")
+
+
+@bad("lacks x_train, y_train, x_test, y_test (it has none of the four)", "Name")
+def empty_folder(folder):
+    return folder
+
+
+@bad("x_test.npy is empty")
+def empty_npy(folder):
+    write(npy_folder(folder / "npy", arrays_of()) / "x_test.npy", b"")
+    return folder / "npy"
+
+
+@bad("cannot be read", "damaged or cut off")
+def truncated_npz(folder):
+    path = npz(folder / "mnist.npz", arrays_of())
+    return write(path, path.read_bytes()[:-300])
+
+
+@bad("x_train.npy should hold 9,408 bytes, and holds only")
+def truncated_npy(folder):
+    return npy_folder(
+        folder / "npy", arrays_of(), x_train=npy(arrays_of()["x_train"])[:-9]
+    )
+
+
+@bad("x_train.npy cannot be read", "damaged or cut off")
+def npy_cut_within_its_header(folder):
+    return npy_folder(folder / "npy", arrays_of(), x_train=promise((1,))[:40])
+
+
+@bad("should hold 3,920 bytes, and holds only 3,919")
+def truncated_idx(folder):
+    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_test"]
+    write(path, path.read_bytes()[:-1])
+    return path.parent
+
+
+@bad("train-labels-idx1-ubyte cannot be read", "damaged or cut off")
+def idx_cut_within_its_header(folder):
+    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
+    write(path, path.read_bytes()[:6])
+    return path.parent
+
+
+@bad("t10k-images-idx3-ubyte.gz cannot be read", "damaged or cut off")
+def truncated_gz(folder):
+    idx_folder(folder / "idx", arrays_of(), packed=True)
+    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
+    write(path, path.read_bytes()[:-20])
+    return path.parent
+
+
+@bad("t10k-images-idx3-ubyte.gz cannot be read", "CRC")
+def gz_with_a_wrong_checksum(folder):
+    idx_folder(folder / "idx", arrays_of(), packed=True)
+    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
+    write(path, path.read_bytes()[:-8] + b"\1\2\3\4" + path.read_bytes()[-4:])
+    return path.parent
+
+
+@bad("cannot be read", "CRC")
+def npz_with_a_wrong_checksum(folder):
+    whole = plain_npz(folder, arrays_of()).read_bytes()
+    return write(folder / "mnist.npz", whole[:2000] + b"\0\0\0\0" + whole[2004:])
+
+
+@bad("cannot be read", "CRC")
+def member_larger_than_the_directory_says(folder):
+    whole = npz(folder / "mnist.npz", arrays_of()).read_bytes()
+    entry = whole.index(b"PK\1\2")
+    smaller = struct.pack("<I", 4000)
+    return write(
+        folder / "mnist.npz", whole[: entry + 24] + smaller + whole[entry + 28 :]
+    )
+
+
+@bad("cannot be read", "encrypted")
+def encrypted_npz(folder):
+    whole = bytearray(npz(folder / "mnist.npz", arrays_of()).read_bytes())
+    whole[6] |= 1
+    whole[whole.index(b"PK\1\2") + 8] |= 1
+    return write(folder / "mnist.npz", whole)
+
+
+@bad("x_test.npy should hold 3,920 bytes, and holds more")
+def member_longer_than_its_header_says(folder):
+    longer = npy(arrays_of()["x_test"]) + b"\0"
+    return npz(folder / "mnist.npz", arrays_of(), x_test=longer)
+
+
+@bad("x_test.npy should hold 78,400 bytes, and holds only 3,920")
+def member_shorter_than_its_header_says(folder):
+    shorter = promise((100, 28, 28)) + arrays_of()["x_test"].tobytes()
+    return npz(folder / "mnist.npz", arrays_of(), x_test=shorter)
+
+
+@bad('not an npz file: it begins with "<!DOCTYPE html>"', "login page", "Download")
+def login_page(folder):
+    return write(folder / "mnist.npz", b"<!DOCTYPE html>\n<title>Sign in</title>\n")
+
+
+@bad('it begins with "<html>"', "login page")
+def login_page_with_byte_order_mark(folder):
+    return write(folder / "mnist.npz", b"\xef\xbb\xbf\r\n<html>\n<head></head></html>")
+
+
+@bad('not an npz file: it begins with "01 02 ff 00"')
+def garbage(folder):
+    return write(folder / "mnist.npz", b"\1\2\xff\0")
+
+
+@bad('it begins with "version https://git-lfs."')
+def pointer_of_git_lfs(folder):
+    return write(folder / "mnist.npz", b"version https://git-lfs.github.com/spec/v1\n")
+
+
+@bad("cannot be read", "zip")
+def zip_in_name_only(folder):
+    return write(folder / "mnist.npz", b"PK\3\4" + bytes(100))
+
+
+@bad("not an npy array or an IDX file of uint8", "00 00 0d 03")
+def idx_of_floats(folder):
+    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
+    write(path, bytes([0, 0, 13]) + path.read_bytes()[3:])
+    return path.parent
+
+
+@bad("x_train.npy is not an npy array", "login page")
+def login_page_in_a_folder(folder):
+    return npy_folder(folder / "npy", arrays_of(), x_train=b"<html>\n")
+
+
+@bad("is one array of four", "Name the folder")
+def one_npy(folder):
+    return npy_folder(folder / "npy", arrays_of()) / "x_train.npy"
+
+
+@bad("is one array of four", "Name the folder")
+def one_gz(folder):
+    folder = idx_folder(folder / "idx", arrays_of(), packed=True)
+    return folder / f"{data.IDX_NAMES['x_train']}.gz"
+
+
+@bad("lacks x_test, y_test (it has x_train, y_train)")
+def npz_with_too_little(folder):
+    arrays = arrays_of()
+    return npz(folder / "a.npz", {k: a for k, a in arrays.items() if "train" in k})
+
+
+@bad("lacks y_train (it has x_train, x_test, y_test)")
+def folder_with_too_little(folder):
+    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
+    path.unlink()
+    return path.parent
+
+
+@bad("lacks x_test (it has x_train, y_train, y_test)")
+def folder_in_place_of_a_file(folder):
+    path = npy_folder(folder / "npy", arrays_of()) / "x_test.npy"
+    path.unlink()
+    path.mkdir()
+    return path.parent
+
+
+WRONG = {
+    "flat images": (
+        "x_train",
+        (12, 784),
+        "u1",
+        "has shape (12, 784), where MNIST has (n, 28, 28)",
+    ),
+    "channel axis": ("x_train", (12, 28, 28, 1), "u1", "without a channel axis"),
+    "large images": ("x_test", (5, 32, 32), "u1", "has shape (5, 32, 32)"),
+    "one-hot labels": ("y_train", (12, 10), "u1", "where MNIST has (n,)"),
+    "one label": ("y_train", (), "u1", "has shape ()"),
+    "no images": ("x_train", (0, 28, 28), "u1", "promises 0 items"),
+    "floats": (
+        "x_train",
+        (12, 28, 28),
+        "f4",
+        "is of type float32, where MNIST has uint8",
+    ),
+    "wide labels": ("y_train", (12,), "i8", "is of type int64"),
+    "booleans": ("x_train", (12, 28, 28), "?", "is of type bool"),
+    "texts": ("y_train", (12,), "U1", "is of type <U1"),
+    "records": ("y_train", (12,), [("a", "u1")], "is of type"),
+}
+for title, (key, shape, dtype, words) in WRONG.items():
+
+    @bad(words, f"{key}.npy", name=f"{title} in npz")
+    def wrong_in_npz(folder, key=key, shape=shape, dtype=dtype):
+        return npz(folder / "mnist.npz", swapped(key, np.zeros(shape, dtype)))
+
+    @bad(words, f"{key}.npy", name=f"{title} in npy")
+    def wrong_in_npy(folder, key=key, shape=shape, dtype=dtype):
+        return npy_folder(folder / "npy", swapped(key, np.zeros(shape, dtype)))
+
+
+@bad("train-labels-idx1-ubyte has shape (12, 28, 28), where MNIST has (n,)")
+def idx_files_changed_over(folder):
+    names = dict(data.IDX_NAMES)
+    names["x_train"], names["y_train"] = names["y_train"], names["x_train"]
+    # Images are read first: let those be right.
+    idx_folder(folder / "idx", arrays_of(), names)
+    images = folder / "idx" / data.IDX_NAMES["x_train"]
+    write(images, idx(arrays_of()["x_train"]))
+    return folder / "idx"
+
+
+@bad("x_train.npy has no pixel above 1", "before any division by 255")
+def images_divided_by_255(folder):
+    pixels = arrays_of()["x_train"] // 255
+    return npz(folder / "mnist.npz", swapped("x_train", pixels))
+
+
+@bad("has 12 images in x_train but 11 labels in y_train")
+def labels_too_few(folder):
+    return npz(folder / "mnist.npz", swapped("y_train", arrays_of()["y_train"][:-1]))
+
+
+@bad("y_test.npy has the label 10, where digits go from 0 to 9")
+def label_that_is_no_digit(folder):
+    labels = np.array([0, 1, 10, 2, 3], np.uint8)
+    return npz(folder / "mnist.npz", swapped("y_test", labels))
+
+
+@bad("promises 1,000,000,000,000 items, not 1 to 1,000,000")
+def npz_of_terabytes(folder):
+    return npz(folder / "mnist.npz", arrays_of(), x_train=promise(TERABYTES))
+
+
+@bad("promises 4,294,967,295 items")
+def idx_of_terabytes(folder):
+    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
+    write(path, IDX_TERABYTES)
+    return path.parent
+
+
+@bad("promises 4,294,967,295 items")
+def gz_of_terabytes(folder):
+    idx_folder(folder / "idx", arrays_of(), packed=True)
+    path = folder / "idx" / f"{data.IDX_NAMES['x_train']}.gz"
+    write(path, gzip.compress(IDX_TERABYTES))
+    return path.parent
+
+
+@bad("its header claims 4,294,967,295 bytes")
+def npy_header_of_gigabytes(folder):
+    header = b"\x93NUMPY\2\0" + b"\xff" * 4 + bytes(10**6)
+    return npz(folder / "mnist.npz", arrays_of(), x_train=header)
+
+
+@bad("promises -1 items")
+def negative_size(folder):
+    return npz(folder / "mnist.npz", arrays_of(), x_train=promise((-1, 28, 28)))
+
+
+@bad("cannot be read")
+def npy_header_that_is_no_header(folder):
+    header = b"\x93NUMPY\1\0\x14\0" + b"{" * 20
+    return npz(folder / "mnist.npz", arrays_of(), x_train=header)
+
+
+for protocol in (0, 1, 2, 4, 5):
+
+    @bad("is a pickle", "It is refused", name=f"pickle of protocol {protocol}")
+    def pickled(folder, protocol=protocol):
+        return write(folder / "mnist.pkl", pickle.dumps(Evil(folder), protocol))
+
+
+@bad("is a pickle", "runs whatever code", "use an npz, npy or IDX file")
+def pickle_named_npz(folder):
+    return write(folder / "mnist.npz", pickle.dumps(Evil(folder)))
+
+
+@bad("is a pickle")
+def pickle_gzipped(folder):
+    return write(folder / "mnist.pkl.gz", gzip.compress(pickle.dumps(Evil(folder))))
+
+
+@bad("is a pickle")
+def pickle_of_python_2(folder):
+    return write(folder / "mnist.pkl", pickle.dumps((np.zeros(2), [1]), 0))
+
+
+@bad("x_train.npy is a pickle")
+def pickle_named_npy(folder):
+    return npy_folder(folder / "npy", arrays_of(), x_train=pickle.dumps(Evil(folder)))
+
+
+@bad("x_train.npy is a pickle")
+def pickle_in_npz(folder):
+    evil = pickle.dumps(Evil(folder))
+    return npz(folder / "mnist.npz", arrays_of(), x_train=evil)
+
+
+@bad("holds Python objects", "It is refused")
+def npz_of_objects(folder):
+    evil = np.array([Evil(folder)], dtype=object)
+    np.savez(folder / "mnist.npz", **swapped("x_train", evil))
+    return folder / "mnist.npz"
+
+
+@bad("holds Python objects")
+def npy_of_records_with_objects(folder):
+    objects = promise((12,), [("a", "|u1"), ("b", "|O")])
+    return npy_folder(folder / "npy", arrays_of(), y_train=objects)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_clear_error_and_changes_nothing(case, tmp_path):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    make, words = BAD[case]
+    source = make(folder)
+    before = content(tmp_path)
+    with pytest.raises(MnistDataError) as caught:
+        load_mnist(source)
+    assert content(tmp_path) == before
+    assert_clear(caught.value, source, *words)
+
+
+def assert_clear(error, source, *words):
+    """Check that an error names the source, says what is wrong, and what to do."""
+    message = str(error)
+    for word in (str(source), *words):
+        assert word in message
+    assert any(
+        word in message
+        for word in ("MNIST_TUTORIAL_DATA", "Name", "Save", "Reshape", "Give", "use")
+    )
+    assert "\n" not in message
+    assert message.endswith(".")
+    assert error.__cause__ is None
+    assert "".join(traceback.format_exception(error)).count("Traceback") == 1
+
+
+class BytesPath:
+    def __fspath__(self):
+        return b"mnist.npz"
+
+
+NO_PATHS = [
+    *[5, 2.5, True, "", "mnist\0.npz", b"mnist.npz", ["mnist.npz"], object()],
+    *[BytesPath(), np.zeros((2, 28, 28)), data.DigitData(arrays_of())],
+]
+
+
+@pytest.mark.parametrize("source", NO_PATHS, ids=lambda source: type(source).__name__)
+def test_something_that_is_no_path_is_refused(source):
+    with pytest.raises(MnistDataError, match="is no path: name a file") as caught:
+        load_mnist(source)
+    assert type(source).__name__ in str(caught.value) or "'mnist\\x00" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_name_that_no_file_can_have_is_a_clear_error():
+    with pytest.raises(MnistDataError, match=r"xxx (cannot be read|does not exist)"):
+        load_mnist("x" * 5000)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "mnist.npz")
+    with pytest.raises(MnistDataError, match="is neither a file nor a folder"):
+        load_mnist(tmp_path / "mnist.npz")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0,
+    reason="everything is permitted to root, and permissions are others on Windows",
+)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_may_not_be_read_is_a_clear_error(kind, tmp_path):
+    folder = idx_folder(tmp_path / "idx", arrays_of())
+    closed = folder / data.IDX_NAMES["x_train"] if kind == "file" else folder
+    closed.chmod(0)
+    try:
+        with pytest.raises(MnistDataError, match="cannot be read: Permission denied"):
+            load_mnist(folder)
+    finally:
+        closed.chmod(0o700)
+
+
+# --- mirrors -----------------------------------------------------------------
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """A server whose first folder says how it behaves."""
+
+    def do_GET(self):
+        _, how, name = self.path.split("/")
+        body = self.server.files.get(name, b"")
+        self.server.asked.append(self.path)
+        if how == "silent":
+            self.server.done.wait(10)
+            return
+        if how == "missing":
+            self.send_error(404)
+            return
+        if how == "login":
+            body = b"<!DOCTYPE html>"
+        if how == "other":
+            body = self.server.other
+        if how == "together":
+            self.server.both.wait(20)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if how in ("stalls", "cut"):
+            self.wfile.write(body[: len(body) // 2])
+            if how == "stalls":
+                self.server.done.wait(10)
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(tmp_path, arrays):
+    """Serve MNIST of a few digits, well or badly."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+    server.asked = []
+    server.done = threading.Event()
+    server.both = threading.Barrier(2)
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    server.other = npz(tmp_path / "made/other.npz", arrays_of(seed=1)).read_bytes()
+    npz(tmp_path / "made/mnist.npz", arrays)
+    idx_folder(tmp_path / "made", arrays, packed=True)
+    server.files = content(tmp_path / "made")
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.done.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+FORMS = {"npz": ["mnist.npz"], "IDX": [f"{n}.gz" for n in data.IDX_NAMES.values()]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_mirror_gives_mnist_and_the_cache_keeps_it(
+    form, tmp_path, arrays, server, monkeypatch, capfd
+):
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", FORMS[form])])
+    digits = load_mnist()
+    assert digits.name == "MNIST"
+    assert_same(digits, arrays)
+    assert list(content(tmp_path / "cache")) == ["mnist.npz"]
+    assert content(tmp_path / "temp") == {}
+    out, err = capfd.readouterr()
+    assert all(f"{name}:   0%|" in out for name in FORMS[form])
+    assert out.endswith(f"Downloaded MNIST from {server.address}/good/.\n")
+    assert err == ""
+    monkeypatch.setattr(data, "_download", pytest.fail)
+    assert_same(load_mnist(), arrays)
+    assert len(server.asked) == len(FORMS[form])
+
+
+FAILURES = {
+    "silent": "no answer in time",
+    "stalls": "it could not be reached, or broke off",
+    "cut": "it could not be reached, or broke off",
+    "missing": "it does not give the file",
+    "login": "what came is not MNIST",
+    "other": "what came is not MNIST",
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_after_a_bad_mirror_the_next_one_serves(
+    how, tmp_path, arrays, server, monkeypatch, capfd
+):
+    bad, good = f"{server.address}/{how}/", f"{server.address}/good/"
+    mirrors = [(bad, FORMS["npz"]), (bad, FORMS["IDX"]), (good, FORMS["IDX"])]
+    monkeypatch.setattr(data, "MIRRORS", mirrors)
+    digits = load_mnist()
+    assert digits.name == "MNIST"
+    assert_same(digits, arrays)
+    assert list(content(tmp_path / "cache")) == ["mnist.npz"]
+    assert os.listdir(tmp_path / "temp") == []
+    out, err = capfd.readouterr()
+    assert out.count(f"No MNIST from {bad}: {FAILURES[how]}.") == 2
+    assert err == ""
+
+
+def test_a_damaged_cache_is_replaced_by_a_download(
+    tmp_path, arrays, server, monkeypatch
+):
+    npz(tmp_path / "cache/mnist.npz", arrays).write_bytes(b"PK")
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    assert load_mnist().name == "MNIST"
+    assert data._load_cached().name == "MNIST"
+
+
+def test_a_download_without_a_cache_to_write_to_is_used_all_the_same(
+    tmp_path, arrays, server, monkeypatch
+):
+    write(tmp_path / "cache", b"in the way")
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    assert_same(load_mnist(), arrays)
+
+
+def test_an_interrupted_download_leaves_nothing(tmp_path, server, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    monkeypatch.setattr("tqdm.tqdm.update", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load_mnist()
+    assert not (tmp_path / "cache").exists()
+    assert os.listdir(tmp_path / "temp") == []
+
+
+def test_with_everything_down_the_stand_in_is_announced(server, monkeypatch, capfd):
+    ways = ("missing", "cut", "login")
+    mirrors = [(f"{server.address}/{how}/", ["mnist.npz"]) for how in ways]
+    monkeypatch.setattr(data, "MIRRORS", mirrors)
+    digits = load_mnist()
+    assert digits.name == "stand-in"
+    out, err = capfd.readouterr()
+    assert out.count("No MNIST from") == 3
+    assert "*** STAND-IN DIGITS, NOT MNIST ***" in out
+    assert "set MNIST_TUTORIAL_DATA" in out
+    assert err == ""
+
+
+TWO = """
+import json, sys
+from pathlib import Path
+from mnist_tutorial import data
+for name, value in json.loads(sys.argv[1]).items():
+    setattr(data, name, value)
+data._cache = lambda: Path(sys.argv[2])
+print(data.load_mnist(*sys.argv[3:]).name)
+"""
+
+
+def load_twice_at_once(cache, *source, **settings):
+    """Load in two processes at once; return the last line that each one prints."""
+    command = [sys.executable, "-c", TWO, json.dumps(settings), str(cache), *source]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **options) for _ in range(2)]
+    said = [process.communicate(timeout=60) for process in both]
+    assert [err for _, err in said] == ["", ""]
+    return [out.splitlines()[-1] for out, _ in said]
+
+
+def test_two_downloads_at_once_both_end_well(tmp_path, arrays, server):
+    mirrors = [(f"{server.address}/together/", ["mnist.npz"])]
+    settings = {"MIRRORS": mirrors, "SHA256": data.SHA256}
+    names = load_twice_at_once(tmp_path / "cache", **settings)
+    assert names == ["MNIST", "MNIST"]
+    assert len(server.asked) == 2
+    assert os.listdir(tmp_path / "cache") == ["mnist.npz"]
+    assert_same(data._load_cached(), arrays)
+
+
+# --- the stand-in ------------------------------------------------------------
+
+make_stand_in = data.make_stand_in  # before a fixture replaces it
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Make a stand-in of 60 and 40 digits."""
+    monkeypatch.setattr(data, "_TRAIN_COUNTS", [6] * 10)
+    monkeypatch.setattr(data, "_TEST_COUNTS", [4] * 10)
+
+
+def test_stand_in_has_the_form_of_mnist():
+    arrays = make_stand_in()
+    counts = {"train": data._TRAIN_COUNTS, "test": data._TEST_COUNTS}
+    first = {"train": data._TRAIN_FIRST, "test": data._TEST_FIRST}
+    for part, n in {"train": 60_000, "test": 10_000}.items():
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        assert (x.shape, x.dtype) == ((n, 28, 28), np.uint8)
+        assert (y.shape, y.dtype) == ((n,), np.uint8)
+        assert np.bincount(y).tolist() == counts[part]
+        assert y[:10].tolist() == first[part]
+        assert x.max() == 255
+        assert 0.05 < x.mean() / 255 < 0.25  # light ink on a dark ground of 0
+        assert (x[:, 0].max(axis=1) == 0).mean() > 0.9
+
+
+def test_stand_in_depends_on_nothing_but_the_seed(few):
+    one, same, other = (
+        make_stand_in(seed=0),
+        make_stand_in(seed=0),
+        make_stand_in(seed=1),
+    )
+    for key in data.SHA256:
+        np.testing.assert_array_equal(one[key], same[key])
+    assert (one["x_train"] != other["x_train"]).any()
+    assert (one["x_test"] != other["x_test"]).any()
+
+
+def test_no_test_digit_has_a_relative_in_training(monkeypatch):
+    """Leave the variation out, so that each image is the digit that it came from."""
+    from sklearn.datasets import load_digits
+
+    monkeypatch.setattr(data, "_enlarge", lambda images: images)
+    monkeypatch.setattr(data, "_vary", lambda templates, drawn, rng: templates[drawn])
+    arrays = make_stand_in()
+    train = {image.tobytes() for image in arrays["x_train"]}
+    test = {image.tobytes() for image in arrays["x_test"]}
+    originals = load_digits()
+    label_of = {
+        image.tobytes(): label
+        for image, label in zip(originals.images, originals.target, strict=True)
+    }
+    assert not train & test
+    assert len(train) + len(test) > 0.99 * len(originals.images)
+    for part in ("train", "test"):
+        for image, label in zip(arrays[f"x_{part}"], arrays[f"y_{part}"], strict=True):
+            assert label_of[image.tobytes()] == label
+
+
+def test_a_varied_digit_stays_in_place_and_varies(few):
+    blot = np.zeros((1, 28, 28), np.float32)
+    blot[0, 10:18, 10:18] = 255
+    images = data._vary(blot, np.zeros(50, int), np.random.default_rng(0))
+    rows, columns = np.mgrid[:28, :28]
+    ink = images.sum(axis=(1, 2))
+    for axis in (rows, columns):
+        centres = (images * axis).sum(axis=(1, 2)) / ink
+        assert abs(centres - 13.5).max() < 2
+        assert centres.std() > 0.5
+    assert len({image.tobytes() for image in images}) == 50
+
+
+def test_stand_in_is_made_once_and_then_taken_from_the_cache(
+    tmp_path, monkeypatch, capsys
+):
+    first = load_mnist("stand-in")
+    assert list(content(tmp_path / "cache")) == ["stand-in.npz"]
+    monkeypatch.setattr(data, "make_stand_in", pytest.fail)
+    second = load_mnist("stand-in")
+    assert first.name == second.name == "stand-in"
+    assert_same(second, flat(first))
+    assert capsys.readouterr().out == ""
+
+
+def test_a_damaged_stand_in_is_made_again(tmp_path):
+    npz(tmp_path / "cache/stand-in.npz", arrays_of()).write_bytes(b"PK")
+    assert_same(load_mnist("stand-in"), arrays_of(seed=9))
+    assert_same(data._read(tmp_path / "cache/stand-in.npz"), arrays_of(seed=9))
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):
+    write(tmp_path / "cache", b"in the way")
+    assert_same(load_mnist("stand-in"), arrays_of(seed=9))
+    assert content(tmp_path) == {"cache": b"in the way"}
+
+
+@pytest.mark.parametrize("trouble", [OSError, KeyboardInterrupt])
+def test_what_is_half_written_is_not_kept(trouble, tmp_path, monkeypatch):
+    def half(path, **arrays):
+        Path(path).write_bytes(b"PK")
+        raise trouble
+
+    monkeypatch.setattr(np, "savez", half)
+    if trouble is OSError:
+        assert load_mnist("stand-in").name == "stand-in"
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            load_mnist("stand-in")
+    assert os.listdir(tmp_path / "cache") == []
+
+
+def test_two_stand_ins_at_once_both_end_well(tmp_path):
+    settings = {"_TRAIN_COUNTS": [6] * 10, "_TEST_COUNTS": [4] * 10}
+    names = load_twice_at_once(tmp_path / "cache", "stand-in", **settings)
+    assert names == ["stand-in", "stand-in"]
+    assert os.listdir(tmp_path / "cache") == ["stand-in.npz"]
+
+
+# --- the real MNIST ----------------------------------------------------------
+
+
+def test_mnist_has_the_published_hashes(mnist):
+    published = {
+        "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+        "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+        "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+        "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+    }
+    assert published == data.SHA256
+    for key, array in flat(mnist).items():
+        assert data.hashlib.sha256(array.tobytes()).hexdigest() == published[key]
+
+
+def test_mnist_has_the_published_counts_and_first_labels(mnist):
+    (x_train, y_train), (x_test, y_test) = mnist
+    assert x_train.shape == (60_000, 28, 28)
+    assert x_test.shape == (10_000, 28, 28)
+    assert np.bincount(y_train).tolist() == data._TRAIN_COUNTS
+    assert np.bincount(y_test).tolist() == data._TEST_COUNTS
+    assert y_train[:10].tolist() == data._TRAIN_FIRST
+    assert y_test[:10].tolist() == data._TEST_FIRST
+
+
+def test_mnist_has_the_published_mean_and_deviation(mnist):
+    pixels = mnist[0][0]
+    assert round(pixels.mean() / 255, 4) == 0.1307
+    assert round(pixels.std() / 255, 4) == 0.3081

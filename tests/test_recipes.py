@@ -1,0 +1,303 @@
+"""The published recipes, and the one trained network that lessons borrow."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mnist_tutorial import recipes
+from mnist_tutorial.data import DigitData
+
+# As published: class and what matters of each layer, optimizer, rate, batch, epochs.
+PUBLISHED = {
+    "dense_tanh": (
+        "flatten · dense 200 tanh ones · dropout 0.4 · dense 100 tanh ones · "
+        "dropout 0.4 · dense 10 softmax ones",
+        *(keras.optimizers.SGD, 0.2, 32, 5, 178_110),
+    ),
+    "dense_relu": (
+        "flatten · dense 512 linear · activation relu · dropout 0.2 · "
+        "dense 512 linear · activation relu · dropout 0.2 · "
+        "dense 10 linear · activation softmax",
+        *(keras.optimizers.RMSprop, 0.001, 128, 10, 669_706),
+    ),
+    "cnn_3x3": (
+        "conv 32 3×3 valid relu · conv 64 3×3 valid relu · pool 2 · dropout 0.25 · "
+        "flatten · dense 128 relu · dropout 0.5 · dense 10 softmax",
+        *(keras.optimizers.Adadelta, 1.0, 128, 2, 1_199_882),
+    ),
+    "cnn_5x5": (
+        "conv 32 5×5 same relu conv1 · pool 2 pool1 · conv 64 5×5 same relu conv2 · "
+        "pool 2 pool2 · flatten · dense 1024 relu · dropout 0.3 · dense 10 softmax",
+        *(keras.optimizers.Adam, 1e-4, 64, 1, 3_274_634),
+    ),
+    "cnn_small": (
+        "conv 32 3×3 valid relu · pool 2 · conv 16 3×3 valid relu · pool 2 · "
+        "dropout 0.5 · flatten · dense 128 relu · dropout 0.5 · "
+        "dense 10 linear · activation softmax",
+        *(keras.optimizers.Adam, 0.001, 128, 5, 57_562),
+    ),
+}
+
+
+def in_words(layer):
+    """Say of a layer what the table of published recipes says."""
+    name = (
+        f" {layer.name}" if layer.name[-1].isdigit() and "_" not in layer.name else ""
+    )
+    match layer:
+        case layers.Flatten():
+            return "flatten"
+        case layers.Dropout():
+            return f"dropout {layer.rate}"
+        case layers.Activation():
+            return f"activation {layer.activation.__name__}"
+        case layers.MaxPooling2D():
+            assert layer.pool_size == layer.strides == (2, 2)
+            return f"pool 2{name}"
+        case layers.Conv2D():
+            assert layer.strides == (1, 1)
+            height, width = layer.kernel_size
+            activation = layer.activation.__name__
+            size = f"{height}×{width}"
+            return f"conv {layer.filters} {size} {layer.padding} {activation}{name}"
+        case layers.Dense():
+            ones = isinstance(layer.bias_initializer, keras.initializers.Ones)
+            said = f"dense {layer.units} {layer.activation.__name__}"
+            return said + (" ones" if ones else "")
+    raise AssertionError(f"no recipe has a layer {layer}")
+
+
+@pytest.fixture(scope="module", params=PUBLISHED)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(name):
+    keras.utils.clear_session()
+    return recipes.RECIPES[name].build()
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    return rng.random((40, 28, 28, 1), np.float32), rng.integers(0, 10, 40)
+
+
+def same_weights(one, other):
+    pairs = zip(one.get_weights(), other.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_the_five_published_recipes_are_there():
+    assert set(PUBLISHED) <= set(recipes.RECIPES)
+
+
+def test_network_is_as_published(name, model):
+    assert " · ".join(map(in_words, model.layers)) == PUBLISHED[name][0]
+
+
+def test_training_is_as_published(name, model):
+    recipe = recipes.RECIPES[name]
+    _, optimizer, rate, batch_size, epochs, _ = PUBLISHED[name]
+    assert type(model.optimizer) is optimizer
+    assert float(model.optimizer.learning_rate) == pytest.approx(rate)
+    assert (recipe.batch_size, recipe.epochs) == (batch_size, epochs)
+    assert recipe.validation_split == (0.05 if name == "cnn_small" else 0)
+    assert model.loss == "sparse_categorical_crossentropy"
+    assert recipe.source.startswith("a Keras 2 tutorial")
+
+
+def test_parameters_are_as_published(name, model):
+    published = PUBLISHED[name][-1]
+    assert model.count_params() == recipes.RECIPES[name].parameters == published
+
+
+def test_output_is_ten_probabilities_for_each_image(model, images):
+    assert model.input_shape == (None, 28, 28, 1)
+    assert model.output_shape == (None, 10)
+    probabilities = model(images[0][:3], training=False).numpy()
+    assert probabilities.shape == (3, 10)
+    assert (probabilities >= 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_each_build_has_an_optimizer_of_its_own(name, model):
+    assert recipes.RECIPES[name].optimizer() is not recipes.RECIPES[name].optimizer()
+
+
+def tiny():
+    """Return a recipe that trains in no time, with dropout, so that chance matters."""
+    return recipes.Recipe(
+        layers=lambda: [
+            layers.AveragePooling2D(7),
+            layers.Flatten(),
+            layers.Dropout(0.2),
+            layers.Dense(10, activation="softmax"),
+        ],
+        optimizer=lambda: keras.optimizers.SGD(0.1),
+        batch_size=16,
+        epochs=2,
+        parameters=170,
+        source="these tests",
+        validation_split=0.25,
+    )
+
+
+def test_training_is_the_same_for_the_same_seed_only(images):
+    one, history = tiny().train(*images, seed=3)
+    same, same_history = tiny().train(*images, seed=3)
+    other, _ = tiny().train(*images, seed=4)
+    assert same_weights(one, same)
+    assert history.history == same_history.history
+    assert not same_weights(one, other)
+
+
+def test_training_follows_the_recipe(images):
+    _, history = tiny().train(*images)
+    assert len(history.epoch) == 2
+    assert history.params["steps"] == 2  # 30 of 40 images, by 16
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+
+
+def test_options_replace_what_the_recipe_says(images):
+    options = {"epochs": 1, "batch_size": 10, "validation_split": 0}
+    _, history = tiny().train(*images, **options)
+    assert len(history.epoch) == 1
+    assert history.params["steps"] == 4
+    assert set(history.history) == {"loss", "accuracy"}
+
+
+# --- the network at hand -----------------------------------------------------
+
+
+@pytest.fixture
+def digits(monkeypatch):
+    """Make the network at hand a tiny one, and give it something to train on."""
+    monkeypatch.setitem(recipes.RECIPES, recipes.AT_HAND, tiny())
+    rng = np.random.default_rng(0)
+    arrays = {
+        "x_train": rng.integers(0, 256, (40, 28, 28), dtype=np.uint8),
+        "y_train": rng.integers(0, 10, 40, dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (5, 28, 28), dtype=np.uint8),
+        "y_test": rng.integers(0, 10, 5, dtype=np.uint8),
+    }
+    return DigitData(arrays, "other digits")
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def refuse(*args, **options):
+        pytest.fail("trained, where a network was kept")
+
+    return lambda: monkeypatch.setattr(recipes.Recipe, "train", refuse)
+
+
+def names(model):
+    return [layer.name for layer in model.layers]
+
+
+def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
+    folder = tmp_path / "models"
+    keras.utils.clear_session()
+    trained = recipes.network_at_hand(digits, folder)
+    next_name = layers.Dense(1).name
+    assert [path.name for path in folder.iterdir()] == [
+        f"{recipes.AT_HAND}-other-digits.keras"
+    ]
+    no_training()
+    keras.utils.clear_session()
+    loaded = recipes.network_at_hand(digits, folder)
+    assert same_weights(trained, loaded)
+    # A lesson that adds layers prints the same names, however it came by the network.
+    assert names(trained) == names(loaded)
+    assert next_name == layers.Dense(1).name
+    np.testing.assert_array_equal(
+        trained(np.ones((1, 28, 28, 1))), loaded(np.ones((1, 28, 28, 1)))
+    )
+
+
+def test_networks_for_other_digits_are_kept_apart(digits, tmp_path):
+    recipes.network_at_hand(digits, tmp_path)
+    digits.name = "stand-in"
+    recipes.network_at_hand(digits, tmp_path)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    base = recipes.AT_HAND
+    assert kept == [f"{base}-other-digits.keras", f"{base}-stand-in.keras"]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip_bytes(path):
+    whole = path.read_bytes()
+    middle = whole.index(b"HDF") + 2000
+    path.write_bytes(whole[:middle] + bytes(50) + whole[middle + 50 :])
+
+
+def put_another_network(path):
+    model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()])
+    model.save(path)
+
+
+def write_text(path):
+    path.write_text("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (truncate, "cannot be loaded"),
+        (flip_bytes, "cannot be loaded"),
+        (write_text, "cannot be loaded"),
+        (put_another_network, "holds another network"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_passed_over_and_left(
+    spoil, said, digits, tmp_path, capsys
+):
+    trained = recipes.network_at_hand(digits, tmp_path)
+    (path,) = tmp_path.iterdir()
+    spoil(path)
+    before = path.read_bytes()
+    again = recipes.network_at_hand(digits, tmp_path)
+    assert same_weights(trained, again)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+    out, err = capsys.readouterr()
+    assert f"{path} {said}" in out
+    assert "left as it is" in out
+    assert err == ""
+
+
+def test_an_interrupted_training_leaves_no_file(digits, tmp_path, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.saving, "load_model", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        recipes.network_at_hand(digits, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_images_are_not_trained_on(digits, tmp_path, monkeypatch):
+    seen = {}
+    train = recipes.Recipe.train
+
+    def note(self, x, y, **options):
+        seen.update(x=x, y=y)
+        return train(self, x[:40], y[:40], **options)
+
+    monkeypatch.setattr(recipes.Recipe, "train", note)
+    (_, y), test = digits
+    many = np.zeros((60_000, 28, 28), np.uint8)
+    many[54_999] = 255
+    y = np.resize(y, 60_000)
+    arrays = {"x_train": many, "y_train": y, "x_test": test[0], "y_test": test[1]}
+    recipes.network_at_hand(DigitData(arrays, "other digits"), tmp_path)
+    assert seen["x"].shape == (55_000, 28, 28, 1)
+    assert seen["y"].shape == (55_000,)
+    assert seen["x"].dtype == np.float32
+    assert seen["x"][-1].min() == 1
