@@ -43,8 +43,6 @@ def measure_run(recipe_name, epochs, seed, quick):
     with quiet_start():
         from mnist_tutorial.recipes import RECIPES
 
-    import psutil
-
     from mnist_tutorial.measuring import multiply_adds, wilson_interval
 
     (x_train, y_train), (x_test, y_test) = load_mnist()
@@ -57,7 +55,7 @@ def measure_run(recipe_name, epochs, seed, quick):
     model, _ = recipe.train(x_train, y_train, seed=seed, **options)
     seconds = time.perf_counter() - wall
     cpu_seconds = time.process_time() - cpu
-    memory = psutil.Process().memory_info()
+    memory = peak_memory()
     seen = len(x_train) * options["epochs"]
 
     x_test = x_test[..., None].astype("float32") / 255
@@ -75,19 +73,19 @@ def measure_run(recipe_name, epochs, seed, quick):
         "images_per_second": round(seen / seconds),
         # Reading forward, and twice as much going back; two operations each.
         "gflops": round(6 * multiply_adds(model) * seen / seconds / 1e9, 2),
-        "peak_memory_mb": round(peak_memory(memory) / 1e6),
+        "peak_memory_mb": round(memory / 1e6),
         "right": right,
         "accuracy": right / len(y_test),
         "interval": [round(low, 5), round(high, 5)],
     }
 
 
-def peak_memory(memory):
-    """Return the peak of this process in bytes, as each system tells it."""
-    if hasattr(memory, "peak_wset"):  # Windows
-        return memory.peak_wset
-    import resource
-
+def peak_memory():
+    """Return the peak of this process in bytes; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

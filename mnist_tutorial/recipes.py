@@ -114,7 +114,7 @@ class Recipe:
 
 
 def one_cycle(steps, peak=0.02):
-    """Return Adam with a rate that climbs to `peak`, then falls to 0 along a cosine.
+    """Return a learning rate that climbs to `peak`, then falls to 0 along a cosine.
 
     Parameters
     ----------
@@ -125,13 +125,11 @@ def one_cycle(steps, peak=0.02):
 
     Returns
     -------
-    keras.optimizers.Adam
+    keras.optimizers.schedules.CosineDecay
     """
     up = steps // 4
-    return keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(
-            peak / 10, max(steps - up, 1), warmup_target=peak, warmup_steps=up
-        )
+    return keras.optimizers.schedules.CosineDecay(
+        peak / 10, max(steps - up, 1), warmup_target=peak, warmup_steps=up
     )
 
 
@@ -270,7 +268,7 @@ RECIPES = {
     ),
     "fast": Recipe(
         layers=lambda: _course(16, dropout=0.0),
-        optimizer=one_cycle,
+        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
         batch_size=128,
         epochs=1,
         parameters=80_730,
@@ -280,7 +278,7 @@ RECIPES = {
     ),
     "accurate": Recipe(
         layers=lambda: _course(32, dropout=0.3),
-        optimizer=one_cycle,
+        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
         batch_size=128,
         epochs=12,
         parameters=185_258,

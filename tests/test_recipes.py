@@ -1,4 +1,6 @@
-"""The published recipes, and the one trained network that lessons borrow."""
+"""The recipes, and the one trained network that lessons borrow."""
+
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -105,7 +107,9 @@ def test_training_is_as_published(name, model):
     assert float(model.optimizer.learning_rate) == pytest.approx(rate)
     assert (recipe.batch_size, recipe.epochs) == (batch_size, epochs)
     assert recipe.validation_split == (0.05 if name == "cnn_small" else 0)
-    assert model.loss == "sparse_categorical_crossentropy"
+    assert type(model.loss) is keras.losses.CategoricalCrossentropy
+    assert recipe.smoothing == 0
+    assert not recipe.jiggled
     assert recipe.source.startswith("a Keras 2 tutorial")
 
 
@@ -124,25 +128,27 @@ def test_output_is_ten_probabilities_for_each_image(model, images):
 
 
 def test_each_build_has_an_optimizer_of_its_own(name, model):
-    assert recipes.RECIPES[name].optimizer() is not recipes.RECIPES[name].optimizer()
+    optimizer = recipes.RECIPES[name].optimizer
+    assert optimizer(10) is not optimizer(10)
 
 
-def tiny():
+def tiny(**changes):
     """Return a recipe that trains in no time, with dropout, so that chance matters."""
-    return recipes.Recipe(
+    recipe = recipes.Recipe(
         layers=lambda: [
             layers.AveragePooling2D(7),
             layers.Flatten(),
             layers.Dropout(0.2),
             layers.Dense(10, activation="softmax"),
         ],
-        optimizer=lambda: keras.optimizers.SGD(0.1),
+        optimizer=lambda steps: keras.optimizers.SGD(0.1),
         batch_size=16,
         epochs=2,
         parameters=170,
         source="these tests",
         validation_split=0.25,
     )
+    return replace(recipe, **changes)
 
 
 def test_training_is_the_same_for_the_same_seed_only(images):
@@ -161,12 +167,64 @@ def test_training_follows_the_recipe(images):
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
 
 
-def test_options_replace_what_the_recipe_says(images):
-    options = {"epochs": 1, "batch_size": 10, "validation_split": 0}
-    _, history = tiny().train(*images, **options)
+def test_epochs_replace_what_the_recipe_says(images):
+    _, history = tiny().train(*images, epochs=1)
     assert len(history.epoch) == 1
-    assert history.params["steps"] == 4
-    assert set(history.history) == {"loss", "accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "steps"),
+    # 30 of 40 images by 16, and no batch cut short where images are jiggled.
+    [({}, 2 * 2), ({"validation_split": 0.0}, 2 * 3), ({"jiggled": True}, 2 * 2)],
+)
+def test_the_optimizer_is_told_the_steps(images, changes, steps):
+    told = []
+
+    def optimizer(steps):
+        told.append(steps)
+        return keras.optimizers.SGD(0.1)
+
+    model, _ = tiny(optimizer=optimizer, **changes).train(*images)
+    assert told == [steps]
+    assert int(model.optimizer.iterations) == steps
+
+
+def test_labels_are_smoothed(images):
+    x, y = images
+    sharp, smooth = (
+        tiny(smoothing=share, validation_split=0.0).train(x, y, epochs=1)[1]
+        for share in (0.0, 0.5)
+    )
+    assert sharp.history["loss"] != smooth.history["loss"]
+    loss = tiny(smoothing=0.5).build().loss
+    one_hot, sure = np.eye(10)[[3]], np.full((1, 10), 0.01)
+    sure[0, 3] = 0.91
+    # Half of the label on 3, the other half spread over all ten.
+    target = 0.5 * one_hot + 0.05
+    expected = -(target * np.log(sure)).sum()
+    assert float(loss(one_hot, sure)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_cycle_climbs_for_a_quarter_and_falls_to_zero():
+    rate = recipes.one_cycle(100, peak=0.5)
+    rates = [float(rate(step)) for step in range(101)]
+    assert int(np.argmax(rates)) == 25
+    assert max(rates) == pytest.approx(0.5)
+    assert rates[0] == pytest.approx(0.05)
+    assert rates[100] == pytest.approx(0, abs=1e-6)
+    assert np.all(np.diff(rates[:26]) > 0)
+    assert np.all(np.diff(rates[25:]) < 0)
+
+
+@pytest.mark.parametrize("name", ["fast", "accurate"])
+def test_our_own_recipes(name, images):
+    recipe = recipes.RECIPES[name]
+    model = recipe.build(steps=10)
+    assert model.count_params() == recipe.parameters
+    assert model.output_shape == (None, 10)
+    assert recipe.smoothing == 0.1
+    assert recipe.jiggled == (name == "accurate")
+    assert not model.layers[0].use_bias
 
 
 # --- the network at hand -----------------------------------------------------
@@ -210,6 +268,8 @@ def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
     keras.utils.clear_session()
     loaded = recipes.network_at_hand(digits, folder)
     assert same_weights(trained, loaded)
+    assert loaded.loss == "sparse_categorical_crossentropy"
+    assert loaded.name == recipes.AT_HAND
     # A lesson that adds layers prints the same names, however it came by the network.
     assert names(trained) == names(loaded)
     assert next_name == layers.Dense(1).name

@@ -1,0 +1,82 @@
+"""Images varied a little, batch by batch, by a seed."""
+
+import numpy as np
+import pytest
+
+from mnist_tutorial.augmentation import Jiggled, jiggle
+
+
+@pytest.fixture
+def spot():
+    """One image: a spot of 4 × 4 in the middle, and so its mass in the middle, too."""
+    image = np.zeros((1, 28, 28, 1), np.float32)
+    image[0, 12:16, 12:16] = 1
+    return image
+
+
+def centre(image):
+    rows, columns = np.indices(image.shape)
+    return np.array([(image * rows).sum(), (image * columns).sum()]) / image.sum()
+
+
+def test_nothing_moves_where_nothing_may(spot):
+    still = jiggle(spot, np.random.default_rng(0), turn=0, zoom=0, shift=0)
+    np.testing.assert_allclose(still, spot, atol=1e-5)
+
+
+def test_shift_stays_within_its_bounds(spot):
+    many = np.repeat(spot, 200, axis=0)
+    moved = np.asarray(jiggle(many, np.random.default_rng(0), turn=0, zoom=0, shift=2))
+    distances = np.array([centre(image[..., 0]) for image in moved]) - 13.5
+    assert np.abs(distances).max() <= 2.01
+    assert np.abs(distances).max(axis=0).min() > 1.8  # in both directions
+    np.testing.assert_allclose(moved.sum(axis=(1, 2, 3)), 16, rtol=1e-3)
+
+
+def test_turning_and_scaling_keep_the_middle(spot):
+    many = np.repeat(spot, 100, axis=0)
+    turned = np.asarray(
+        jiggle(many, np.random.default_rng(0), turn=45, zoom=0.3, shift=0)
+    )
+    for image in turned:
+        np.testing.assert_allclose(centre(image[..., 0]), 13.5, atol=0.1)
+    assert turned.sum(axis=(1, 2, 3)).std() > 1  # larger and smaller
+
+
+def test_a_quarter_turn_turns(spot):
+    bar = np.zeros((1, 28, 28, 1), np.float32)
+    bar[0, 13:15, 4:24] = 1
+
+    class Fixed:
+        """Always the upper end of what is asked for."""
+
+        def uniform(self, low, high, size):
+            return np.full(size, high)
+
+    turned = np.asarray(jiggle(bar, Fixed(), turn=90, zoom=0, shift=0))[0, ..., 0]
+    np.testing.assert_allclose(turned, bar[0, ..., 0].T, atol=1e-3)
+
+
+def test_every_epoch_has_its_own_order_and_every_image_once():
+    x = np.zeros((20, 28, 28, 1), np.float32)
+    data = Jiggled(x, np.arange(20), batch_size=5, seed=1)
+    orders = []
+    for _ in range(2):
+        orders.append(np.concatenate([data[i][1] for i in range(len(data))]))
+        data.on_epoch_end()
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(20))
+    assert list(orders[0]) != list(orders[1])
+
+
+def test_batches_depend_on_seed_and_epoch_alone(spot):
+    x = np.repeat(spot, 12, axis=0)
+    one, same, other = (Jiggled(x, np.arange(12), 4, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one[2][0], same[2][0])
+    np.testing.assert_array_equal(one[2][0], one[2][0])  # however often it is asked
+    assert not np.array_equal(one[2][0], other[2][0])
+
+
+def test_images_left_over_wait():
+    data = Jiggled(np.zeros((11, 28, 28, 1), np.float32), np.arange(11), batch_size=4)
+    assert len(data) == 2
+    assert data[0][0].shape == (4, 28, 28, 1)

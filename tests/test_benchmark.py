@@ -1,0 +1,134 @@
+"""The benchmark: what it counts, and that an interrupted run goes on."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measured(seed, seconds, right):
+    """One run's report, as `measure_run` gives it."""
+    return {
+        "seed": seed,
+        "parameters": 10,
+        "multiply_adds": 1_000,
+        "seconds": seconds,
+        "cpu_seconds": 2 * seconds,
+        "images_per_second": 100,
+        "gflops": 5.0,
+        "peak_memory_mb": 700 + seed,
+        "right": right,
+        "accuracy": right / 10_000,
+    }
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    path = ROOT / "benchmarks" / "recipes.py"
+    spec = importlib.util.spec_from_file_location("bench", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "PLAN", [("cnn_3x3", 2, 2), ("fast", None, 3)])
+    monkeypatch.setattr(sys, "argv", ["recipes.py"])
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "stand-in")
+    return module
+
+
+def imitate(monkeypatch, bench, stop_after=None):
+    """Let runs take no time; return the list of those that were made."""
+    made = []
+
+    def run(*arguments):
+        if arguments[0] == "--peak":
+            return 50.0
+        if len(made) == stop_after:
+            raise KeyboardInterrupt
+        _, recipe, epochs, seed = arguments[:4]
+        made.append((recipe, epochs, seed))
+        seconds, right = (10.0, 9_800) if recipe == "cnn_3x3" else (1.0, 9_900 + seed)
+        return measured(seed, seconds, right)
+
+    monkeypatch.setattr(bench, "in_a_process", run)
+    return made
+
+
+def test_recipes_take_turns_seed_by_seed(bench, monkeypatch):
+    made = imitate(monkeypatch, bench)
+    bench.main()
+    assert made == [
+        ("cnn_3x3", 2, 0),
+        ("fast", None, 0),
+        ("cnn_3x3", 2, 1),
+        ("fast", None, 1),
+        ("fast", None, 2),
+    ]
+
+
+def test_an_interrupted_run_goes_on(bench, monkeypatch, tmp_path):
+    before = imitate(monkeypatch, bench, stop_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        bench.main()
+    assert not (tmp_path / "recipes.json").exists()
+    after = imitate(monkeypatch, bench)
+    bench.main()
+    assert (len(before), len(after)) == (3, 2)
+    report = json.loads((tmp_path / "recipes.json").read_text())
+    assert len(report["runs"]) == 5
+    assert not (tmp_path / "unfinished.json").exists()
+    # The next run starts anew.
+    assert len(again := imitate(monkeypatch, bench)) == 0
+    bench.main()
+    assert len(again) == 5
+
+
+def test_another_kind_of_run_is_not_continued(bench, monkeypatch):
+    imitate(monkeypatch, bench, stop_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        bench.main()
+    made = imitate(monkeypatch, bench)
+    monkeypatch.setattr(sys, "argv", ["recipes.py", "--quick"])
+    bench.main()
+    assert made == [("cnn_3x3", 2, 0), ("fast", None, 0)]
+
+
+def test_summary(bench, monkeypatch, tmp_path, capsys):
+    imitate(monkeypatch, bench)
+    bench.main()
+    report = json.loads((tmp_path / "recipes.json").read_text())
+    published, fast = report["summary"]
+    assert published["name"] == "cnn_3x3, 2 epochs"
+    assert (published["times"], fast["times"]) == (1.0, 0.1)
+    assert (fast["seeds"], fast["memory"]) == (3, 702)
+    assert fast["accuracy"] == pytest.approx(0.9901)
+    assert (fast["lowest"], fast["highest"]) == (0.99, 0.9902)
+    assert fast["interval"][0] < 0.9901 < fast["interval"][1]
+    assert fast["peak_share"] == pytest.approx(0.1)
+    assert "| fast | 10 | 1,000 | 3 | 1.0 | 0.10 |" in capsys.readouterr().out
+
+
+def test_figure(bench, monkeypatch, tmp_path):
+    imitate(monkeypatch, bench)
+    bench.main()
+    rows = json.loads((tmp_path / "recipes.json").read_text())["summary"]
+    figure = bench.draw(rows, "A processor")
+    (ax,) = figure.axes
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    points = [line.get_xydata()[0] for line in ax.lines if len(line.get_xydata()) == 1]
+    assert [10, pytest.approx(2.0)] in [list(point) for point in points]
+    assert ax.get_title() == "A processor"
+    assert "fast 0.99% in 1 s" in next(iter(figure.sentences.values()))
+
+
+def test_a_real_run(bench):
+    """One training for real, in a process of its own, on few images."""
+    run = bench.in_a_process("--one", "cnn_small", "None", 0, "--quick")
+    assert run["parameters"] == 57_562
+    assert run["epochs"] == 1
+    assert run["seconds"] > 0
+    assert run["cpu_seconds"] > 0
+    assert 0 < run["interval"][0] < run["accuracy"] < run["interval"][1] < 1
