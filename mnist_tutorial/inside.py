@@ -1,0 +1,243 @@
+"""Draw what is inside a network: its layers, filters, maps, and what it looks at.
+
+Like those of `mnist_tutorial.plotting`, each helper returns what it drew on and leaves
+words on it. Values below zero are light, values above it dark, so that a print in grey
+says the same.
+"""
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from mnist_tutorial.plotting import COLOURS, GREY, _images, _new_axes, describe
+
+__all__ = [
+    "has_graphviz",
+    "layers_in_words",
+    "plot_boxes",
+    "plot_embedding",
+    "plot_heat",
+    "plot_tiles",
+]
+
+# Its lightness falls all the way from yellow over grey to blue.
+SIGNED = "cividis_r"
+GET_GRAPHVIZ = (
+    "For the finer drawing by keras.utils.plot_model, get graphviz: apt install "
+    "graphviz,\nbrew install graphviz, winget install graphviz or conda install "
+    "graphviz."
+)
+
+
+def has_graphviz():
+    """Tell whether ``keras.utils.plot_model`` can draw: it needs the program dot."""
+    try:
+        import pydot
+
+        return bool(pydot.Dot().create())
+    # pydot raises AssertionError where dot is there and fails.
+    except (ImportError, OSError, AssertionError):
+        return False
+
+
+def layers_in_words(model):
+    """Return one sentence with each layer of `model` and the shape that it gives.
+
+    Parameters
+    ----------
+    model : keras.Sequential
+        Built.
+
+    Returns
+    -------
+    str
+    """
+    steps = [f"{kind} to {shape}" for _, kind, shape, _ in _layers(model)]
+    return f"The network, step by step: {'; '.join(steps)}."
+
+
+def plot_boxes(model, *, ax=None):
+    """Draw a network as a column of boxes, where graphviz is missing.
+
+    Parameters
+    ----------
+    model : keras.Sequential
+        Built.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    rows = _layers(model)
+    ax = ax or _new_axes((6.4, 0.6 * len(rows) + 0.6))
+    for y, (name, kind, shape, parameters) in enumerate(rows):
+        words = f"{name} ({kind})\noutput {shape}, {parameters:,} parameters"
+        frame = {"boxstyle": "square,pad=0.4", "facecolor": "white"}
+        ax.text(0, y, words, ha="center", va="center", fontsize=8, bbox=frame)
+        if y:
+            ends = {"xy": (0, y - 0.3), "xytext": (0, y - 0.72)}
+            ax.annotate("", **ends, arrowprops={"arrowstyle": "->"})
+    ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.4, -0.6))
+    ax.axis("off")
+    ax.figure.supxlabel(GET_GRAPHVIZ, fontsize=8)
+    describe(ax, layers_in_words(model))
+    return ax
+
+
+def plot_tiles(stack, *, columns=8, title=None, ax=None):
+    """Draw each channel of a stack, filters or feature maps, as one tile of a grid.
+
+    Parameters
+    ----------
+    stack : ndarray of float, shape (height, width, n)
+        Drawn on one scale for all tiles: from 0 where nothing is below 0,
+        otherwise even to both sides of 0.
+    columns : int
+        Tiles in a row.
+    title : str, optional
+
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If `stack` is no such stack.
+    """
+    stack = np.asarray(stack, float)
+    if stack.ndim != 3 or not stack.size:
+        raise ValueError(f"a stack of shape (height, width, n), not {stack.shape}")
+    height, width, n = stack.shape
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    # NaN is not drawn: a rim right of and below each tile, and the last row's rest.
+    tiles = np.full((rows * columns, height + 1, width + 1), np.nan)
+    tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
+    grid = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
+    grid = grid.reshape(rows * (height + 1), -1)[:-1, :-1]
+    ax = ax or _new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
+    top = max(np.abs(stack).max(), 1e-9)
+    signed = stack.min() < 0
+    image = ax.imshow(
+        grid,
+        cmap=SIGNED if signed else "gray_r",
+        vmin=-top if signed else 0,
+        vmax=top,
+        interpolation="nearest",
+    )
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02)
+    ax.set(title=title or "", xticks=[], yticks=[])
+    # What shows between the tiles is a colour that the tiles do not have.
+    ax.set_facecolor("white" if signed else "lightsteelblue")
+    said = f"{n} tiles of {height} by {width} in rows of {columns}"
+    describe(ax, f"{title}: {said}." if title else f"{said}.")
+    return ax
+
+
+def plot_heat(images, heats, titles):
+    """Draw digits in outline over maps of what counts for and against something.
+
+    Parameters
+    ----------
+    images : ndarray of float, shape (n, 28, 28) or (n, 28, 28, 1)
+        Digits, 0 to 1.
+    heats : ndarray of float, shape (n, 28, 28)
+        A map for each, drawn even to both sides of 0.
+    titles : list of str, length n
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        At most four maps in a row.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or the three do not match.
+    """
+    images, heats = _images(images), np.asarray(heats)
+    if not len(titles) == len(images) > 0 or images.shape != heats.shape:
+        raise ValueError(
+            f"images {images.shape}, heats {heats.shape} and {len(titles)} titles"
+            " do not match"
+        )
+    columns = min(len(images), 4)
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(1.5 * columns, 1.7 * rows + 0.3),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, heat, title in zip(axes.flat, images, heats, titles, strict=False):
+        top = max(np.abs(heat).max(), 1e-9)
+        ax.imshow(heat, cmap=SIGNED, vmin=-top, vmax=top)
+        for colour, width in (("white", 3), ("black", 1)):
+            ax.contour(image, [0.5], colors=colour, linewidths=width)
+        ax.set_title(title, fontsize=10)
+    figure.supxlabel("dark: speaks for · light: speaks against", fontsize=9)
+    describe(
+        figure,
+        "Digits in outline over maps, dark where something speaks for and light where "
+        f"it speaks against: {'; '.join(titles)}.",
+    )
+    return figure
+
+
+def plot_embedding(points, labels, *, title=None, ax=None):
+    """Draw points of a plane, each as the digit that it stands for.
+
+    Parameters
+    ----------
+    points : ndarray of float, shape (n, 2)
+    labels : ndarray of int, shape (n,)
+        Digits 0 to 9.
+    title : str, optional
+
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is not one point for each label.
+    """
+    points, labels = np.asarray(points), np.asarray(labels)
+    if points.shape != (len(labels), 2):
+        raise ValueError(f"points {points.shape} for {len(labels)} labels")
+    ax = ax or _new_axes((5.5, 5.5))
+    for digit in np.unique(labels):
+        ax.scatter(
+            *points[labels == digit].T,
+            marker=f"${digit}$",
+            s=26,
+            linewidths=0.3,
+            color=COLOURS[digit % len(COLOURS)],
+        )
+    ax.set(title=title or "", xticks=[], yticks=[])
+    for side in ax.spines.values():
+        side.set_color(GREY)
+    said = f"{len(labels):,} digits as points of a plane, each drawn as itself"
+    describe(ax, f"{title}: {said}." if title else f"{said}.")
+    return ax
+
+
+def _layers(model):
+    """Return (name, kind, shape, parameters) of each step, the input first."""
+    rows = [("input", "Input", model.input_shape[1:], 0)]
+    return rows + [
+        (layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params())
+        for layer in model.layers
+    ]

@@ -1,0 +1,117 @@
+"""Draw what a network gets wrong: which digits for which, and how surely."""
+
+import numpy as np
+from matplotlib import pyplot as plt
+from sklearn.metrics import confusion_matrix
+
+from mnist_tutorial.plotting import _new_axes, describe, plot_probabilities
+
+__all__ = ["plot_confusion", "plot_mistakes"]
+
+
+def plot_confusion(labels, answers, *, rates=False, ax=None):
+    """Draw how often each digit was read as each; mistakes alone have a colour.
+
+    Parameters
+    ----------
+    labels, answers : ndarray of int, shape (n,)
+        Digits 0 to 9, as given and as read.
+    rates : bool
+        Write per cent of each label's images instead of their number.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there are none, one is no digit, or there are more of the one than of the
+        other.
+    """
+    labels, answers = np.asarray(labels), np.asarray(answers)
+    if labels.shape != answers.shape or not labels.size:
+        raise ValueError(f"labels {labels.shape} and answers {answers.shape}")
+    if min(labels.min(), answers.min()) < 0 or max(labels.max(), answers.max()) > 9:
+        raise ValueError("labels and answers must be digits 0 to 9")
+    counts = confusion_matrix(labels, answers, labels=range(10))
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shown = shares if rates else counts
+    mistakes = np.where(np.eye(10, dtype=bool), 0, shown)
+    ax = ax or _new_axes((5.2, 5.2))
+    ax.imshow(mistakes, cmap="Blues", vmax=max(mistakes.max(), 1e-9))
+    for (row, column), value in np.ndenumerate(shown):
+        if value:
+            dark = mistakes[row, column] > 0.6 * mistakes.max()
+            ax.text(
+                column,
+                row,
+                f"{value:.1f}" if rates else value,
+                color="white" if dark else "black",
+                weight="bold" if row == column else "normal",
+                fontsize=8,
+                ha="center",
+                va="center",
+            )
+    title = "Per cent of each label's images" if rates else "Number of images"
+    ax.set(title=title, xlabel="read as", ylabel="label")
+    ax.set(xticks=range(10), yticks=range(10))
+    form = "{:.1f} %" if rates else "{}"
+    right = ", ".join(form.format(value) for value in np.diagonal(shown))
+    most = np.argsort(-mistakes, axis=None, kind="stable")[:5]
+    wrong = ", ".join(
+        f"{row} as {column}: {form.format(shown[row, column])}"
+        for row, column in zip(*divmod(most, 10), strict=True)
+        if mistakes[row, column]
+    )
+    describe(
+        ax,
+        f"{title}, label by answer. Right, from 0 to 9: {right}. Most often misread: "
+        f"{wrong or 'none'}.",
+    )
+    return ax
+
+
+def plot_mistakes(images, labels, probabilities, *, count=6):
+    """Draw the mistakes that cost the most, each beside its ten probabilities.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
+    labels : ndarray of int, shape (n,)
+    probabilities : ndarray, shape (n, 10)
+    count : int
+        How many at most; those with the least probability of their label.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no mistake.
+    """
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    if not wrong.size:
+        raise ValueError("there is no mistake to draw: every answer is right")
+    worst = wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
+    rows = -(-len(worst) // 2)
+    figure, axes = plt.subplots(
+        rows,
+        4,
+        figsize=(9.5, 2.1 * rows),
+        width_ratios=[1, 2, 1, 2],
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat[2 * len(worst) :]:
+        ax.axis("off")
+    for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
+        left.imshow(np.squeeze(images[i]), cmap="gray_r")
+        left.set(title=f"image {i}", xticks=[], yticks=[])
+        plot_probabilities(probabilities[i], label=labels[i], ax=right)
+    describe(figure, f"The {len(worst)} dearest of {len(wrong)} mistakes.")
+    return figure

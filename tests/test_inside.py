@@ -1,0 +1,190 @@
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+
+from mnist_tutorial import quiet_start
+from mnist_tutorial.inside import (
+    SIGNED,
+    has_graphviz,
+    layers_in_words,
+    plot_boxes,
+    plot_embedding,
+    plot_heat,
+    plot_tiles,
+)
+from mnist_tutorial.plotting import description
+
+with quiet_start():
+    import keras
+    from keras import layers
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(4, 3, name="edges"),
+            layers.Flatten(name="flat"),
+            layers.Dense(10, name="digit"),
+        ]
+    )
+
+
+def test_graphviz_is_missing_where_dot_is_not_on_the_path(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not has_graphviz()
+
+
+def test_graphviz_is_missing_where_dot_fails(monkeypatch, tmp_path):
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\nexit 1\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not has_graphviz()
+
+
+def test_graphviz_is_there_where_dot_answers(monkeypatch, tmp_path):
+    dot = tmp_path / "dot"
+    dot.write_text("#!/bin/sh\necho a picture\n")
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert has_graphviz()
+
+
+def test_layers_in_words_names_each_shape(model):
+    assert layers_in_words(model) == (
+        "The network, step by step: Input to (28, 28, 1); Conv2D to (26, 26, 4); "
+        "Flatten to (2704,); Dense to (10,)."
+    )
+
+
+def test_boxes_hold_names_shapes_parameters_and_the_way_to_graphviz(model):
+    ax = plot_boxes(model)
+    boxes = [text.get_text() for text in ax.texts if text.get_text()]
+    assert boxes == [
+        "input (Input)\noutput (28, 28, 1), 0 parameters",
+        "edges (Conv2D)\noutput (26, 26, 4), 40 parameters",
+        "flat (Flatten)\noutput (2704,), 0 parameters",
+        "digit (Dense)\noutput (10,), 27,050 parameters",
+    ]
+    assert "apt install graphviz" in ax.figure.get_supxlabel()
+    assert description(ax.figure) == layers_in_words(model)
+
+
+def arrows(ax):
+    return [text for text in ax.texts if getattr(text, "arrow_patch", None)]
+
+
+def test_boxes_run_downwards_with_an_arrow_between_two(model):
+    ax = plot_boxes(model)
+    on_page = ax.transData.transform([text.xy for text in arrows(ax)])[:, 1]
+    assert len(on_page) == 3
+    assert (np.diff(on_page) < 0).all()
+
+
+def test_tiles_stand_in_rows_with_a_rim_between():
+    stack = np.stack([np.full((2, 3), value) for value in (1, 2, 3)], axis=-1)
+    ax = plot_tiles(stack, columns=2, title="Maps")
+    drawn = ax.images[0].get_array()
+    expected = [
+        [1, 1, 1, np.nan, 2, 2, 2],
+        [1, 1, 1, np.nan, 2, 2, 2],
+        [np.nan] * 7,
+        [3, 3, 3] + [np.nan] * 4,
+        [3, 3, 3] + [np.nan] * 4,
+    ]
+    np.testing.assert_array_equal(np.ma.filled(drawn, np.nan), expected)
+    assert ax.get_title() == "Maps"
+    assert description(ax.figure) == "Maps: 3 tiles of 2 by 3 in rows of 2."
+
+
+def test_tiles_without_negatives_begin_at_zero():
+    image = plot_tiles(np.full((2, 2, 1), 5.0)).images[0]
+    assert image.get_clim() == (0, 5)
+
+
+def test_tiles_with_negatives_reach_as_far_to_both_sides():
+    image = plot_tiles(np.array([[[-3.0, 1.0]]])).images[0]
+    assert image.get_clim() == (-3, 3)
+
+
+def test_tiles_of_a_dead_layer_can_be_drawn():
+    assert plot_tiles(np.zeros((2, 2, 1))).images[0].get_array().max() == 0
+
+
+def test_tiles_draw_on_the_axes_given():
+    _, ax = plt.subplots()
+    assert plot_tiles(np.ones((2, 2, 4)), ax=ax) is ax
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (1, 3, 3, 32), (3, 3, 0)])
+def test_tiles_refuse_what_is_no_stack(shape):
+    with pytest.raises(ValueError, match=r"height, width, n"):
+        plot_tiles(np.zeros(shape))
+
+
+def test_signed_colours_darken_all_the_way():
+    lightness = plt.get_cmap(SIGNED)(np.linspace(0, 1, 11))[:, :3] @ [0.2, 0.7, 0.1]
+    assert (np.diff(lightness) < 0).all()
+
+
+@pytest.fixture
+def digits():
+    images = np.zeros((5, 28, 28, 1))
+    images[:, 10:18, 10:18] = 1
+    heats = np.zeros((5, 28, 28))
+    heats[:, 12, 12] = -np.arange(1, 6)
+    return images, heats
+
+
+def test_heat_lies_under_the_outline_of_its_digit(digits):
+    figure = plot_heat(*digits, ["a", "b", "c", "d", "e"])
+    drawn = [ax for ax in figure.axes if ax.images]
+    assert [ax.get_title() for ax in drawn] == ["a", "b", "c", "d", "e"]
+    np.testing.assert_array_equal(drawn[4].images[0].get_array(), digits[1][4])
+    assert drawn[4].images[0].get_clim() == (-5, 5)
+    outline = drawn[0].collections[-1].get_paths()[0].vertices
+    assert outline.min() == pytest.approx(9.5)
+    assert outline.max() == pytest.approx(17.5)
+
+
+def test_heat_says_what_dark_and_light_mean(digits):
+    figure = plot_heat(digits[0][:1], digits[1][:1], ["for 3"])
+    assert "dark: speaks for" in figure.get_supxlabel()
+    assert description(figure) == (
+        "Digits in outline over maps, dark where something speaks for and light "
+        "where it speaks against: for 3."
+    )
+
+
+@pytest.mark.parametrize("kept", [(4, 5, 5), (5, 4, 5), (5, 5, 4), (0, 0, 0)])
+def test_heat_refuses_what_does_not_match(digits, kept):
+    images, heats = digits
+    with pytest.raises(ValueError, match="match"):
+        plot_heat(images[: kept[0]], heats[: kept[1]], ["x"] * kept[2])
+
+
+def test_embedding_draws_each_point_as_its_digit():
+    points = np.arange(8.0).reshape(4, 2)
+    ax = plot_embedding(points, np.array([7, 1, 7, 1]), title="Plane")
+    ones, sevens = ax.collections
+    np.testing.assert_array_equal(ones.get_offsets(), points[[1, 3]])
+    np.testing.assert_array_equal(sevens.get_offsets(), points[[0, 2]])
+    shapes = [len(drawn.get_paths()[0].vertices) for drawn in (ones, sevens)]
+    assert shapes[0] != shapes[1]
+    assert ax.get_title() == "Plane"
+    assert description(ax.figure) == (
+        "Plane: 4 digits as points of a plane, each drawn as itself."
+    )
+
+
+def test_embedding_refuses_points_without_labels():
+    with pytest.raises(ValueError, match="3 labels"):
+        plot_embedding(np.zeros((4, 2)), np.zeros(3, int))
