@@ -25,8 +25,9 @@ set-up:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one, as in: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 
+# What lessons start by name, such as tensorboard, lies beside Python.
 lab: set-up
-	$(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(ARGS) notebooks/00_start_here.ipynb
+	PATH="$(abspath $(dir $(VENV_PYTHON))):$$PATH" $(VENV_PYTHON) -m jupyterlab $(ROOT_FLAG) $(ARGS) notebooks/00_start_here.ipynb
 
 test: set-up
 	$(VENV_PYTHON) -m pytest $(ARGS)

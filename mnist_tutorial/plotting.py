@@ -290,7 +290,7 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     ax = ax or _new_axes((5, 2.8))
     answer = int(p.argmax())
     bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
-    bars[answer].set(color=COLOURS[0], edgecolor="black", hatch="//")
+    bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")
     ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
     ax.set(title=f"The network reads a {answer}", xlabel="digit", ylabel="probability")
     ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
