@@ -1,11 +1,36 @@
 """Start Keras on TensorFlow without the start-up chatter of TensorFlow."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
+import warnings
 
-__all__ = ["quiet_start"]
+__all__ = ["quiet", "quiet_start"]
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep what libraries remark at their work off the reader's page.
+
+    Inside this context warnings and log records up to warnings are dropped, and what
+    the process writes straight to its standard error is treated as by `quiet_start`.
+    What is printed still appears.
+
+    Examples
+    --------
+    >>> with quiet():
+    ...     warnings.warn("This way is old.")
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), quiet_start():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 @contextlib.contextmanager
