@@ -19,7 +19,7 @@ from mnist_tutorial.scale import ADDRESSES, COUNT, RANK, ScaleError
 __all__ = ["launch"]
 
 
-def launch(program, *arguments, processes=2):
+def launch(program, *arguments, processes=2, on_start=None):
     """Run a Keras program on JAX as a job of local processes, and print what it prints.
 
     Parameters
@@ -30,6 +30,8 @@ def launch(program, *arguments, processes=2):
         For the program.
     processes : int
         How many; 1 runs it alone.
+    on_start : callable, optional
+        Called with the list of `subprocess.Popen` once all are started.
 
     Raises
     ------
@@ -59,6 +61,8 @@ def launch(program, *arguments, processes=2):
             stack.callback(child.kill)
             job.append((rank, child, errors))
             threading.Thread(target=_forward, args=(child, lines), daemon=True).start()
+        if on_start:
+            on_start([child for _, child, _ in job])
         _watch(job, lines)
 
 

@@ -79,7 +79,7 @@ class Job:
                 f"{COUNT} is {count}, which does not fit {RANK}={rank} (the first is "
                 f"0) or {ADDRESSES}={given[ADDRESSES]} (one address, or one each)."
             )
-        return cls(count, rank, host, int(port))
+        return cls(count, rank, host.strip("[]"), int(port))
 
 
 # --- coming together ---------------------------------------------------------

@@ -16,8 +16,6 @@ import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
 import keras
 import numpy as np
 from keras import layers
@@ -66,9 +64,10 @@ def resume(options):
         history = json.loads((options.folder / "history.json").read_text())
         return keras.models.load_model(checkpoint), history[:done], done
     except (OSError, ValueError, TypeError, KeyError) as error:
+        why = str(error).partition("\n")[0]
         raise ScaleError(
-            f"{checkpoint} cannot be loaded ({str(error).partition(chr(10))[0]}): remove it, "
-            "or name another --folder."
+            f"{checkpoint} cannot be loaded ({why}): remove it, or name another "
+            "--folder."
         ) from None
 
 
@@ -146,40 +145,54 @@ def read_options(arguments=None):
     return parser.parse_args(arguments)
 
 
+def join():
+    """Let Keras share among all processes whatever is built and trained from now on."""
+    keras.distribution.initialize()
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel(
+            devices=keras.distribution.list_devices(),
+            auto_shard_dataset=False,  # each process brings its own share
+        )
+    )
+
+
 def main():
     """Take this process's place among the others, and train."""
     options = read_options()
     try:
         job = Job.from_environment()
-        if options.batch % job.count or not options.batch <= options.images <= 55_000:
-            raise ScaleError(
-                f"a batch of {options.batch} of {options.images} images cannot be "
-                f"shared equally by {job.count} processes: give a --batch that is a "
-                "multiple of their number, and --images up to 55000."
-            )
+        check(options, job)
         digits = load_mnist()
         options.folder.mkdir(parents=True, exist_ok=True)
     except (ScaleError, MnistDataError, OSError) as error:
         sys.exit(str(error))
-    settings = {
-        k: v for k, v in vars(options).items() if k not in ("folder", "patience")
-    }
     facts = {
         "digits": hashlib.sha256(digits[0][0]).hexdigest()[:8],
-        "settings": json.dumps(settings),
+        "settings": json.dumps(vars(options) | {"folder": None, "patience": None}),
         "newest checkpoint": f"epoch {newest(options.folder)[1]}",
         "Keras": keras.__version__,
     }
     with together(job, facts, options.patience) as alive:
         keras.utils.set_random_seed(options.seed)
         if job.count > 1:
-            keras.distribution.initialize()
-            keras.distribution.set_distribution(
-                keras.distribution.DataParallel(
-                    devices=keras.distribution.list_devices(), auto_shard_dataset=False
-                )
-            )
+            join()
         train(digits, job, options, alive)
+
+
+def check(options, job):
+    """Refuse what cannot be trained together."""
+    if options.batch < 1 or options.batch % job.count:
+        raise ScaleError(
+            f"A batch of {options.batch} has no equal parts for {job.count} processes: "
+            "give a --batch that is a multiple of their number."
+        )
+    if not options.batch <= options.images <= 55_000:
+        raise ScaleError(
+            f"--images {options.images} is not between one batch ({options.batch}) and "
+            "55000, the images that are not held out."
+        )
+    if job.count > 1 and keras.backend.backend() != "jax":
+        raise ScaleError("Processes train together on JAX only: set KERAS_BACKEND=jax.")
 
 
 if __name__ == "__main__":
