@@ -67,12 +67,19 @@ def launch(program, *arguments, processes=2, on_start=None):
 
 
 def _environment(place):
+    """Return this process's environment, with the `place` and what a job needs."""
     environment = {k: v for k, v in os.environ.items() if k not in (ADDRESSES, COUNT)}
     environment.pop(RANK, None)
     # Processes of one machine would fight for its GPU.
     environment.setdefault("JAX_PLATFORMS", "cpu")
-    keras = {"KERAS_BACKEND": "jax", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return environment | keras | {"PYTHONUNBUFFERED": "1"} | place
+    return environment | {
+        "KERAS_BACKEND": "jax",
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Where a proxy is set, JAX's link would look there for this very machine.
+        "no_grpc_proxy": "127.0.0.1",
+        **place,
+    }
 
 
 def _forward(child, lines):

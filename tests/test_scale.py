@@ -303,8 +303,12 @@ def test_a_broken_checkpoint_is_named(train, tmp_path):
 def trained(tmp_path_factory):
     """Two processes' training, and one process's on the joined batches."""
     folders = [tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("two")]
-    for processes, folder in enumerate(folders, start=1):
-        launch(PROGRAM, *SMALL, "--folder", folder, processes=processes)
+    with pytest.MonkeyPatch.context() as patch:
+        # A school's proxy must not come between processes of one machine.
+        patch.setenv("http_proxy", "http://127.0.0.1:9")
+        patch.delenv("no_proxy", raising=False)
+        for processes, folder in enumerate(folders, start=1):
+            launch(PROGRAM, *SMALL, "--folder", folder, processes=processes)
     return folders
 
 
@@ -344,7 +348,8 @@ def start(folder, port, *ranks, more=()):
             [sys.executable, PROGRAM, *SMALL, "--folder", folder, *more],
             env=os.environ
             | place(f"127.0.0.1:{port}", "2", str(rank))
-            | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+            | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+            | {"no_grpc_proxy": "127.0.0.1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

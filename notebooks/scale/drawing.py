@@ -29,22 +29,25 @@ def draw_step(processes=2, batch=200, *, ax=None):
     """
     if processes < 1 or batch % processes:
         raise ValueError(f"{batch} images have no equal parts for {processes}")
-    ax = ax or plt.subplots(figsize=(8, 1.1 + 1.1 * processes), layout="constrained")[1]
+    ax = ax or plt.subplots(figsize=(8, 0.6 + 0.9 * processes), layout="constrained")[1]
     piece, middle = batch // processes, (processes - 1) / 2
-    _box(ax, 0, middle, f"a batch of\n{batch} images", "white")
-    _box(ax, 3, middle, "all-reduce:\nmean of the\ngradients", "#F5DEB3")
+    whole = _box(ax, 0, middle, f"a batch of\n{batch} images", "white")
+    reduce = _box(ax, 3, middle, "all-reduce:\nmean of the\ngradients", "#F5DEB3")
+    arrows = []
     for rank in range(processes):
-        y = processes - 1 - rank
-        _box(
-            ax, 1, y, f"process {rank}\nimages {rank * piece}–{(rank + 1) * piece - 1}"
-        )
-        _box(ax, 2, y, "gradient of\nits images")
-        _box(ax, 4, y, "the same step:\nthe same weights")
-        for start, end in (((0, middle), (1, y)), ((1, y), (2, y))):
-            _arrow(ax, start, end)
-        for start, end in (((2, y), (3, middle)), ((3, middle), (4, y))):
-            _arrow(ax, start, end)
-    ax.set(xlim=(-0.5, 4.5), ylim=(-0.6, processes - 0.4))
+        y, first = processes - 1 - rank, rank * piece
+        share = _box(ax, 1, y, f"process {rank}\nimages {first}–{first + piece - 1}")
+        gradient = _box(ax, 2, y, "gradient of\nits images")
+        step = _box(ax, 4, y, "the same step,\nthe same weights")
+        arrows += [
+            (whole, share),
+            (share, gradient),
+            (gradient, reduce),
+            (reduce, step),
+        ]
+    for start, end in arrows:  # after all boxes, whose rims they need
+        _arrow(ax, start, end)
+    ax.set(xlim=(-0.4, 4.5), ylim=(-0.4, processes - 0.6))
     ax.set_title(f"One step of {processes} processes")
     ax.axis("off")
     describe(
@@ -111,14 +114,14 @@ def draw_speedup(processes, speedups, *, ax=None):
 
 def _box(ax, x, y, words, colour="#DCEBF5"):
     style = {"boxstyle": "round,pad=0.5", "facecolor": colour, "edgecolor": "black"}
-    ax.text(x, y, words, ha="center", va="center", fontsize=9, bbox=style)
+    return ax.text(x, y, words, ha="center", va="center", fontsize=9, bbox=style)
 
 
 def _arrow(ax, start, end):
-    (x0, y0), (x1, y1) = start, end
+    rims = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch()}
     ax.annotate(
         "",
-        xy=(x1 - 0.42, y1),
-        xytext=(x0 + 0.42, y0),
-        arrowprops={"arrowstyle": "->", "color": "black"},
+        xy=end.get_position(),
+        xytext=start.get_position(),
+        arrowprops={"arrowstyle": "->", "color": "black", "shrinkB": 3} | rims,
     )
