@@ -49,7 +49,17 @@ def execute(path, bar):
         client.execute()
     except (CellExecutionError, DeadKernelError, TimeoutError, RuntimeError) as error:
         return notebook, f"failed: {str(error).strip().splitlines()[-1]}"
-    return notebook, "ran"
+    return without_widgets(notebook), "ran"
+
+
+def without_widgets(notebook):
+    """Drop live widgets, which need a kernel, where a picture says the same."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook
 
 
 def store(path, notebook):
