@@ -147,7 +147,7 @@ def _set_in_font(digit, rng):
 
 def _throw(ink, rng):
     """Turn, slant and scale the ink, and put it somewhere on the picture."""
-    turn, slant = rng.uniform(-0.35, 0.35), rng.uniform(-0.4, 0.4)
+    turn, slant = rng.uniform(-0.5, 0.5), rng.uniform(-0.3, 0.3)
     scale = rng.uniform(0.5, 1.2)
     cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
     # From a place on the new picture to one on the old, about the middle.

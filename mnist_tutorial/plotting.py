@@ -341,7 +341,8 @@ def plot_readings(pictures, probabilities, names):
         bottom.set_xlabel(f"reads {answer}: {p[answer]:.0%}", fontsize=10)
         said.append(f"{name}, read as {answer}")
     axes[1, 0].set_ylabel("probability", fontsize=9)
-    describe(figure, f"{n} pictures above their ten probabilities: {'; '.join(said)}.")
+    what = f"{n} pictures, each" if n > 1 else "A picture"
+    describe(figure, f"{what} above ten bars of probability: {'; '.join(said)}.")
     return figure
 
 

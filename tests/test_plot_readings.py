@@ -25,8 +25,8 @@ def test_draws_each_picture_above_its_probabilities():
     assert left.get_xlabel() == "reads 4: 100%"
     assert left.patches[4].get_hatch()
     assert description(figure) == (
-        "2 pictures above their ten probabilities: photo, read as 4; squeezed, read "
-        "as 0."
+        "2 pictures, each above ten bars of probability: photo, read as 4; squeezed, "
+        "read as 0."
     )
 
 
