@@ -7,4 +7,13 @@ imports what it needs when it is itself imported.
 from mnist_tutorial.data import MnistDataError, load_mnist
 from mnist_tutorial.startup import quiet_start
 
-__all__ = ["MnistDataError", "load_mnist", "quiet_start"]
+__all__ = ["MnistDataError", "digit_from_image", "load_mnist", "quiet_start"]
+
+
+def __getattr__(name):
+    # Found on first use, because SciPy and Pillow take their time to load.
+    if name == "digit_from_image":
+        from mnist_tutorial.handwriting import digit_from_image
+
+        return digit_from_image
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ __all__ = [
     "plot_history",
     "plot_pixels",
     "plot_probabilities",
+    "plot_readings",
 ]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
@@ -301,6 +302,57 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
         said += f", and the label is {label}"
     describe(ax, said + ".")
     return ax
+
+
+def plot_readings(pictures, probabilities, names):
+    """Draw pictures side by side, each above what a network makes of it.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray of uint8, shape (height, width)
+        Shown as they are: 0 black, 255 white.
+    probabilities : sequence of ndarray, shape (10,)
+        For each picture.
+    names : sequence of str
+        One above each picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there are no pictures, or not as many of each.
+    """
+    n = len(pictures)
+    if not n or not n == len(probabilities) == len(names):
+        raise ValueError(
+            f"{n} pictures, {len(probabilities)} sets of probabilities and "
+            f"{len(names)} names: there must be as many of each, at least one"
+        )
+    figure, axes = plt.subplots(
+        2, n, figsize=(1.75 * n, 3.2), squeeze=False, layout="constrained"
+    )
+    said = []
+    for picture, p, name, (top, bottom) in zip(
+        pictures, probabilities, names, axes.T, strict=True
+    ):
+        top.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        top.set_title(name, fontsize=10)
+        top.set(xticks=[], yticks=[])
+        p = np.asarray(p, float)
+        answer = int(p.argmax())
+        bars = bottom.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
+        bars[answer].set(color=COLOURS[0], edgecolor="black", hatch="///")
+        bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
+        bottom.tick_params(labelsize=8)
+        bottom.set_xlabel(f"reads {answer}: {p[answer]:.0%}", fontsize=10)
+        said.append(f"{name}, read as {answer}")
+    axes[1, 0].set_ylabel("probability", fontsize=9)
+    what = f"{n} pictures, each" if n > 1 else "A picture"
+    describe(figure, f"{what} above ten bars of probability: {'; '.join(said)}.")
+    return figure
 
 
 def _new_axes(size):

@@ -57,7 +57,17 @@ def execute(path, bar):
         return notebook, f"failed at code cell {cell}: {error.ename} {error.evalue}"
     except (DeadKernelError, TimeoutError, RuntimeError) as error:
         return notebook, f"failed: {type(error).__name__} {error}"
-    return notebook, "ran"
+    return without_widgets(notebook), "ran"
+
+
+def without_widgets(notebook):
+    """Drop live widgets, which need a kernel, where a picture says the same."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+    return notebook
 
 
 def lighten(png):

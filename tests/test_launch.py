@@ -22,7 +22,9 @@ def test_each_process_learns_its_place(program, capsys):
     names = [ADDRESSES, COUNT, RANK, "KERAS_BACKEND"]
     path = program(f"print(*[os.environ.get(n) for n in {names}], *sys.argv[1:])")
     launch(path, "--epochs", 3, processes=2)
-    first, second = sorted(capsys.readouterr().out.splitlines(), key=lambda s: s[-14:])
+    first, second = sorted(
+        capsys.readouterr().out.splitlines(), key=lambda s: s.split()[2]
+    )
     address, *rest = first.split()
     assert address.startswith("127.0.0.1:")
     assert rest == ["2", "0", "jax", "--epochs", "3"]

@@ -22,7 +22,8 @@ NOTEBOOKS = [
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks"]
 MACHINE_PATH = re.compile(r"(?:/home/|/root/|/Users/|/work/|/tmp/|[A-Z]:\\\\?Users)\S*")
 DATE_OR_DURATION = re.compile(
-    r"\b20\d\d-\d\d-\d\d\b|\b\d\d:\d\d:\d\d\b|\d ?m?s/(?:step|it|epoch|batch)|"
+    r"\b20\d\d-\d\d-\d\d\b|(?<!time=)\b\d\d:\d\d:\d\d\b|"
+    r"\d ?m?s/(?:step|it|epoch|batch)|"
     r"\b\d+(?:\.\d+)? ?(?:ms|µs|seconds|minutes|min)\b"
 )
 

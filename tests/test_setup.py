@@ -308,7 +308,7 @@ def test_jupyterlab_is_allowed_root_only_for_root(user, allowed, tmp_path):
 def test_each_command_does_its_own_set_up_first(target):
     plan = make("-n", target, "ARGS=-k data").stdout.splitlines()
     assert plan[-2] == "python3 scripts/set_up.py"
-    assert plan[-1].startswith(".venv/bin/python ")
+    assert ".venv/bin/python " in plan[-1]
     if target != "lab":
         assert plan[-1].endswith(" -k data")
 

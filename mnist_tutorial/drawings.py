@@ -1,0 +1,177 @@
+"""Make pictures of digits that nobody wrote: fonts and pen strokes, thrown about.
+
+They stand in for photographs of many people's digits, which the project has none of.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.interpolate import make_interp_spline
+
+__all__ = ["draw_strokes", "made_drawings", "pen_strokes"]
+
+SIDE = 200  # pixels of a made picture
+FONTS = (
+    *("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif"),
+    *("DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralItalic", "cmr10", "cmss10"),
+)
+# Ways to write each digit: strokes as points "xy" on a grid of 0 to 9, y downwards.
+# A curve goes through the points of a stroke; a corner is where two strokes meet.
+WAYS = {
+    0: [["50 22 15 28 59 78 85 72 50"], ["40 22 25 38 69 86 83 61 40"]],
+    1: [["50 59"], ["60 49"], ["32 50", "50 59"]],
+    2: [["22 40 70 73 55 19", "19 89"], ["13 20 50 72 65 39", "39 28 38 79"]],
+    3: [["21 50 72 64 44", "44 75 77 49 18"], ["20 70", "70 44", "44 75 77 49 18"]],
+    4: [["50 15", "15 85", "62 69"], ["20 24", "24 74", "70 69"]],
+    5: [["70 20", "20 24", "24 53 75 77 49 18"], ["80 30", "30 24", "24 63 76 58 19"]],
+    6: [["60 32 15 28 59 77 65 35 17"], ["50 24 27 49 68 66 45 27"]],
+    7: [["10 80", "80 49"], ["10 70", "70 39", "25 75"], ["11 80 64 49"]],
+    8: [["50 31 33 54 73 71 50", "54 26 28 59 88 86 54"]],
+    9: [["72 50 22 24 55 73 72", "72 74 69"], ["71 40 22 34 64 71", "71 75 58 29"]],
+}
+
+
+def pen_strokes(digit, rng=None, *, way=0):
+    """Return one way to write `digit` with a pen.
+
+    Parameters
+    ----------
+    digit : int
+        0 to 9.
+    rng : numpy.random.Generator, optional
+        Draws the way, and moves its points a little; by default nothing is random.
+    way : int
+        Which way to write the digit, where `rng` does not choose.
+
+    Returns
+    -------
+    list of ndarray of float, each of shape (points, 2)
+        Strokes as points (x, y), within 0 to 1 or little beyond, y downwards.
+    """
+    ways = WAYS[digit]
+    chosen = ways[way if rng is None else rng.integers(len(ways))]
+    moved = {}  # the same move for the same point, so that corners stay closed
+    strokes = []
+    for stroke in chosen:
+        points = []
+        for name in stroke.split():
+            if name not in moved:
+                move = rng.normal(0, 0.025, 2) if rng else 0
+                moved[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
+            points.append(moved[name])
+        curve = make_interp_spline(
+            np.linspace(0, 1, len(points)), points, k=min(3, len(points) - 1)
+        )
+        strokes.append(curve(np.linspace(0, 1, 12 * (len(points) - 1) + 1)))
+    return strokes
+
+
+def draw_strokes(strokes, side, width):
+    """Draw strokes with a round pen.
+
+    Parameters
+    ----------
+    strokes : sequence of sequences of (x, y)
+        In pixels, y downwards.
+    side : int
+        Of the square picture, in pixels.
+    width : float
+        Of the pen, in pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (side, side)
+        Ink 255 on 0.
+    """
+    # Pillow draws without anti-aliasing: draw it large, then make it smaller.
+    large = Image.new("L", (3 * side, 3 * side))
+    pen, radius = ImageDraw.Draw(large), 1.5 * width
+    for stroke in strokes:
+        points = [(3 * float(x), 3 * float(y)) for x, y in stroke]
+        pen.line(points, fill=255, width=round(2 * radius), joint="curve")
+        for x, y in points:
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return np.asarray(large.reduce(3))
+
+
+def made_drawings(n, seed=0):
+    """Make `n` pictures of digits, as if drawn and photographed by many people.
+
+    Half are written with the pen of `pen_strokes`, half set in fonts that come with
+    matplotlib. Each is turned, slanted, thick or thin, large or small, somewhere on
+    a noisy paper under uneven light; every third is light on dark.
+
+    Parameters
+    ----------
+    n : int
+        How many; the digits 0 to 9 in turn.
+    seed : int
+        The same seed makes the same pictures.
+
+    Returns
+    -------
+    pictures : ndarray of uint8, shape (n, 200, 200)
+    labels : ndarray of int, shape (n,)
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 10
+    pictures = np.empty((n, SIDE, SIDE), np.uint8)
+    for i, label in enumerate(labels):
+        write = _write_with_pen if i // 10 % 2 else _set_in_font
+        ink = _throw(write(int(label), rng), rng)
+        pictures[i] = _photograph(ink, rng, light_on_dark=i % 3 == 2)
+    return pictures, labels
+
+
+def _write_with_pen(digit, rng):
+    strokes = [60 + 80 * stroke for stroke in pen_strokes(digit, rng)]
+    return draw_strokes(strokes, SIDE, rng.uniform(4, 18))
+
+
+def _set_in_font(digit, rng):
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    font = ImageFont.truetype(folder / f"{rng.choice(FONTS)}.ttf", 110)
+    picture = Image.new("L", (SIDE, SIDE))
+    ImageDraw.Draw(picture).text(
+        (SIDE / 2, SIDE / 2),
+        str(digit),
+        fill=255,
+        font=font,
+        anchor="mm",
+        stroke_width=int(rng.integers(0, 6)),
+    )
+    return np.asarray(picture)
+
+
+def _throw(ink, rng):
+    """Turn, slant and scale the ink, and put it somewhere on the picture."""
+    turn, slant = rng.uniform(-0.5, 0.5), rng.uniform(-0.3, 0.3)
+    scale = rng.uniform(0.5, 1.2)
+    cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
+    # From a place on the new picture to one on the old, about the middle.
+    a, b, d, e = cos, sin + slant * cos, -sin, cos - slant * sin
+    free = (SIDE - 125 * scale) / 2 - 10
+    x, y = SIDE / 2 + rng.uniform(-1, 1, 2) * max(free, 0)
+    shift = SIDE / 2 - a * x - b * y, SIDE / 2 - d * x - e * y
+    return np.asarray(
+        Image.fromarray(ink).transform(
+            (SIDE, SIDE),
+            Image.Transform.AFFINE,
+            (a, b, shift[0], d, e, shift[1]),
+            Image.Resampling.BILINEAR,
+        )
+    )
+
+
+def _photograph(ink, rng, *, light_on_dark):
+    """Lay the ink on paper, light the paper from one side, and add noise."""
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    angle = rng.uniform(0, 2 * np.pi)
+    light = 0.8 + rng.uniform(0, 0.2) * (np.cos(angle) * x + np.sin(angle) * y)
+    dark, bright = rng.uniform(0.05, 0.3), rng.uniform(0.85, 1)
+    mix = ink / 255 if light_on_dark else 1 - ink / 255
+    scene = light * (dark + (bright - dark) * mix)
+    scene += rng.normal(0, rng.uniform(0.005, 0.03), scene.shape)
+    return (255 * scene.clip(0, 1)).astype(np.uint8)

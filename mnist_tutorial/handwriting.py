@@ -1,0 +1,205 @@
+"""Turn a picture of a handwritten digit into one like MNIST's.
+
+The way is MNIST's own: ink light on 0, cropped to the ink, scaled to fit 20×20 with
+its proportions, centred by mass in 28×28.
+"""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+
+from mnist_tutorial.pictures import PictureError, name_of, read_grey, resize
+
+__all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
+
+PAPER = 64  # pixels of the longer side that the light on the paper is measured on
+FAINT = 0.08  # of the paper's light: what differs less from the paper is no ink
+DARK = 0.1  # of the lightest light: no paper is taken to be darker
+HOLES = 4  # what looks like one digit has no more, even badly drawn
+MOST = 50  # separate marks; a picture with more shows no row of digits
+
+
+def digit_from_image(image):
+    """Take the one digit on a picture, in the way that MNIST's digits were made.
+
+    Uneven light, the paper's texture, lines fainter than half the ink, and specks are
+    not taken for ink.
+
+    Parameters
+    ----------
+    image : str, path-like, PIL.Image.Image or ndarray
+        A picture of any size, dark on light or light on dark: a file (PNG, JPEG,
+        WebP, GIF, BMP, TIFF), or an array of shape (height, width) or (height, width,
+        channels) with 1, 3 or 4 channels (grey, RGB, RGBA), of any real type and scale.
+
+    Returns
+    -------
+    ndarray of uint8, shape (28, 28)
+        0 (paper) to 255 (ink).
+
+    Raises
+    ------
+    PictureError
+        If it is no such picture, or shows no ink, or more than one digit.
+    """
+    found = digits_from_image(image)
+    if len(found) > 1:
+        raise PictureError(
+            f"{name_of(image)} shows {len(found)} marks side by side, not one digit: "
+            "crop it to one, or call digits_from_image for all of them."
+        )
+    return found[0][0]
+
+
+def digits_from_image(image):
+    """Take all digits on a picture, from left to right.
+
+    Parameters
+    ----------
+    image : str, path-like, PIL.Image.Image or ndarray
+        As for `digit_from_image`. Digits must not touch each other.
+
+    Returns
+    -------
+    list of (ndarray of uint8, shape (28, 28); tuple of int)
+        Each digit as `digit_from_image` returns it, and its box (left, top, right,
+        bottom) in pixels of the picture, right and bottom exclusive.
+
+    Raises
+    ------
+    PictureError
+        If it is no such picture, or shows no ink, or too many marks to be digits.
+    """
+    grey, size = read_grey(image)
+    ink = _find_ink(grey, name_of(image))
+    scale = np.array(size) / ink.shape[::-1]
+    found = []
+    for mask, (rows, columns) in _find_marks(ink, name_of(image)):
+        digit = fit_digit(np.where(mask, ink[rows, columns], 0))
+        corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
+        box = np.rint(corners * scale).astype(int).ravel().tolist()
+        found.append((digit, tuple(box)))
+    return sorted(found, key=lambda item: item[1][0])
+
+
+def fit_digit(ink):
+    """Crop ink to itself, fit it into 20×20, and centre it by mass in 28×28.
+
+    Parameters
+    ----------
+    ink : ndarray, shape (height, width)
+        Light ink on 0, in any scale; all of it is taken for one digit.
+
+    Returns
+    -------
+    ndarray of uint8, shape (28, 28)
+
+    Raises
+    ------
+    PictureError
+        If there is no ink.
+    """
+    ink = np.asarray(ink, np.float32)
+    if not ink.size or ink.max() <= 0:
+        raise PictureError("There is no ink: draw a digit first.")
+    rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
+    ink = Image.fromarray(ink[rows, columns])
+    scale = 20 / max(ink.size)
+    size = [max(1, round(scale * side)) for side in ink.size]
+    small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
+    centre = ndimage.center_of_mass(small)
+    # MNIST's centre of mass lies on pixel 14, just below and right of the middle.
+    top, left = (
+        int(np.clip(round(14 - mass), 0, 28 - side))
+        for mass, side in zip(centre, small.shape, strict=True)
+    )
+    digit = np.zeros((28, 28), np.uint8)
+    digit[top : top + small.shape[0], left : left + small.shape[1]] = np.rint(
+        255 * small / small.max()
+    )
+    return digit
+
+
+# --- finding the ink -----------------------------------------------------------
+
+
+def _find_ink(grey, name):
+    """Return how much ink there is, float32 from 0 to 1, whatever the light."""
+    small = resize(grey, PAPER / max(grey.shape))
+    # The light on the paper, first as a plane, found from what lies close to it.
+    y, x = (axis.ravel() - axis.mean() for axis in np.indices(small.shape))
+    terms, values = np.stack([np.ones_like(x), x, y], axis=1), small.ravel()
+    kept = np.ones(small.size, bool)
+    for _ in range(4):
+        weights = np.linalg.pinv(terms[kept].T @ terms[kept]) @ terms[kept].T
+        rest = values - terms @ (weights @ values[kept])
+        kept = abs(rest) <= rest.std()
+    rest = rest.reshape(small.shape)
+    rim = np.median(np.concatenate([rest[0], rest[-1], rest[:, 0], rest[:, -1]]))
+    paper = small - rest + rim
+    if rest.max() - rim > rim - rest.min():  # light on dark
+        grey, small, paper = 1 - grey, 1 - small, 1 - paper
+    # Then what a plane misses, such as the edge of a shadow: it is wider than ink.
+    light = ndimage.grey_closing(small / paper.clip(DARK), PAPER // 2)
+    paper = (paper * ndimage.gaussian_filter(light, 1.5)).astype(np.float32)
+    size = grey.shape[::-1]
+    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
+    ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
+    if np.ptp(ink) >= FAINT:
+        is_ink = ink > _otsu(ink)
+        none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
+        full = np.percentile(ink[is_ink], 75)
+        if full - none >= max(FAINT, 4 * spread):
+            # Half the ink stays half: there are the edges.
+            return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+    raise PictureError(
+        f"{name} shows no ink: it is empty, or too faint, or all of one colour."
+    )
+
+
+def _otsu(values):
+    """Return the threshold that parts the values into the two tightest classes."""
+    counts, edges = np.histogram(values, 256)
+    below = counts.cumsum()[:-1]
+    total = (counts * edges[:-1]).cumsum()
+    mean = total[-1] / counts.sum()
+    part = below / counts.sum()
+    spread = (mean * below - total[:-1]) ** 2 / (part * (1 - part)).clip(1e-9)
+    return edges[1 + spread.argmax()]
+
+
+def _find_marks(ink, name):
+    """Yield the marks that may be digits, each as a mask and its (rows, columns)."""
+    mask = ink > 0.5
+    gap = max(1, max(ink.shape) // 100)
+    labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
+    labels[~mask] = 0
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    numbers = np.flatnonzero(areas >= areas.max() / 25)
+    if len(numbers) > MOST:
+        raise PictureError(
+            f"{name} shows {len(numbers)} separate marks, more than a row of digits "
+            "has: take a picture of the digits alone."
+        )
+    boxes = ndimage.find_objects(labels)
+    ends = [[(s.start, s.stop) for s in boxes[number - 1]] for number in numbers]
+    (top, bottom), (left, right) = np.array(ends).transpose(1, 2, 0)
+    # A part above another, such as the bar of a 5, belongs to the same digit.
+    shared = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    apart = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
+    narrower = np.minimum.outer(right - left, right - left)
+    taller = np.maximum.outer(bottom - top, bottom - top)
+    n, group = connected_components((shared > narrower / 2) & (apart < taller / 4))
+    for i in range(n):
+        mask = np.isin(labels, numbers[group == i])
+        box = ndimage.find_objects(mask.astype(int))[0]
+        mask = mask[box]
+        holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+        if n and (np.bincount(holes.ravel())[1:] > mask.size / 200).sum() > HOLES:
+            raise PictureError(
+                f"{name} shows a mark full of holes, which is no digit: take a picture "
+                "of the digits alone, filling the frame with paper."
+            )
+        yield mask, box

@@ -1,0 +1,200 @@
+// The pad as the browser shows it: strokes go to Python, probabilities come back.
+
+const STYLE = `
+.mnist-pad {
+  --ink: var(--jp-ui-font-color0, var(--vscode-foreground, CanvasText));
+  --paper: var(--jp-layout-color1, var(--vscode-editor-background, Canvas));
+  --line: color-mix(in srgb, var(--ink) 45%, transparent);
+  --bar: color-mix(in srgb, var(--ink) 30%, transparent);
+  display: flex; flex-wrap: wrap; gap: 20px; padding: 6px; color: var(--ink);
+  font: 14px/1.3 var(--jp-ui-font-family, system-ui, sans-serif);
+}
+.mnist-pad svg {
+  width: 280px; height: 280px; box-sizing: border-box; border: 1px solid var(--line);
+  border-radius: 4px; outline: none; background: var(--paper); cursor: crosshair;
+  touch-action: none;
+}
+.mnist-pad svg:focus-visible, .mnist-pad button:focus-visible {
+  outline: 2px solid #0072b2; outline-offset: 2px;
+}
+.mnist-pad polyline {
+  fill: none; stroke: var(--ink); stroke-linecap: round; stroke-linejoin: round;
+}
+.mnist-pad circle { fill: none; stroke: #d55e00; stroke-width: 2; visibility: hidden; }
+.mnist-pad svg:focus-visible circle { visibility: visible; }
+.mnist-pad circle.down { fill: #d55e00; }
+.mnist-pad .answer { margin: 0 0 8px; font-size: 18px; }
+.mnist-pad ol { list-style: none; margin: 0; padding: 0; }
+.mnist-pad li {
+  display: grid; grid-template-columns: 1em 150px 3.2em; gap: 8px; align-items: center;
+}
+.mnist-pad li > i { display: block; height: 12px; width: 0; background: var(--bar); }
+.mnist-pad li > span:last-child { text-align: right; }
+.mnist-pad li.best { font-weight: bold; }
+.mnist-pad li.best > i { background: #0072b2; }
+.mnist-pad button {
+  margin: 10px 8px 0 0; padding: 4px 14px; color: var(--ink); background: var(--paper);
+  border: 1px solid var(--line); border-radius: 4px; font: inherit; cursor: pointer;
+}
+.mnist-pad .heard {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+}`;
+
+const PAGE = `
+<style>${STYLE}</style>
+<svg tabindex="0" role="application" aria-label="Drawing pad. Draw a digit with mouse,
+  pen or finger. With keys: arrows move the pen, space puts it down or lifts it,
+  backspace undoes, delete clears.">
+  <g></g><circle r="6"></circle>
+</svg>
+<div>
+  <p class="answer"></p>
+  <ol aria-label="Probability of each digit">${[...Array(10).keys()]
+    .map((d) => `<li><span>${d}</span><i></i><span></span></li>`)
+    .join("")}</ol>
+  <button type="button" class="undo">Undo</button>
+  <button type="button" class="clear">Clear</button>
+  <span class="heard" role="status"></span>
+</div>`;
+
+function render({ model, el }) {
+  const side = model.get("side");
+  const pad = document.createElement("div");
+  pad.className = "mnist-pad";
+  // JupyterLab would take the arrow keys for its own.
+  pad.dataset.lmSuppressShortcuts = "true";
+  pad.innerHTML = PAGE;
+  el.append(pad);
+  const [svg, ink, cursor] = ["svg", "g", "circle"].map((s) => pad.querySelector(s));
+  const [answer, heard] = [".answer", ".heard"].map((s) => pad.querySelector(s));
+  svg.setAttribute("viewBox", `0 0 ${side} ${side}`);
+  ink.setAttribute("stroke-width", model.get("width"));
+
+  // --- what is drawn -------------------------------------------------------
+
+  const strokes = () => (model.get("untouched") ? [] : model.get("strokes"));
+
+  function put(changed) {
+    model.set("untouched", false);
+    model.set("strokes", changed);
+    model.save_changes();
+  }
+  const begin = (point) => put([...strokes(), [point]]);
+  const extend = (points) =>
+    put([...strokes().slice(0, -1), [...(strokes().at(-1) ?? []), ...points]]);
+
+  function drawStrokes() {
+    ink.replaceChildren(
+      ...model.get("strokes").map((stroke) => {
+        const line = document.createElementNS(svg.namespaceURI, "polyline");
+        // A single point becomes a dot, as a line to itself.
+        line.setAttribute("points", [...stroke, stroke.at(-1)].join(" "));
+        return line;
+      }),
+    );
+  }
+
+  // --- mouse, pen and finger -----------------------------------------------
+
+  let pointer = null;
+  const within = (value) => Math.round(10 * Math.min(Math.max(value, 0), side)) / 10;
+
+  function at(event) {
+    const box = svg.getBoundingClientRect();
+    const scale = side / box.width;
+    return [
+      within((event.clientX - box.left) * scale),
+      within((event.clientY - box.top) * scale),
+    ];
+  }
+  svg.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    svg.setPointerCapture(pointer);
+    penDown(false);
+    begin(at(event));
+  });
+  svg.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== pointer) return;
+    const moves = event.getCoalescedEvents?.() ?? [];
+    extend((moves.length ? moves : [event]).map(at));
+  });
+  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    svg.addEventListener(end, (event) => {
+      if (event.pointerId === pointer) pointer = null;
+    });
+  }
+
+  // --- keys ------------------------------------------------------------------
+
+  const STEPS = {
+    ArrowLeft: [-8, 0], ArrowRight: [8, 0], ArrowUp: [0, -8], ArrowDown: [0, 8],
+  };
+  let pen = [side / 2, side / 4];
+  let isDown = false;
+
+  function penDown(down) {
+    isDown = down;
+    cursor.classList.toggle("down", down);
+    cursor.setAttribute("cx", pen[0]);
+    cursor.setAttribute("cy", pen[1]);
+  }
+  function leave(kept) {
+    pointer = null;
+    penDown(false);
+    put(kept);
+  }
+  const undo = () => leave(strokes().slice(0, -1));
+  const clear = () => leave([]);
+
+  svg.addEventListener("keydown", (event) => {
+    if (event.key in STEPS) {
+      pen = pen.map((value, i) => within(value + STEPS[event.key][i]));
+      if (isDown) extend([pen]);
+      penDown(isDown);
+    } else if (event.key === " ") {
+      if (!isDown) begin(pen);
+      penDown(!isDown);
+      heard.textContent = isDown ? "Pen down" : "Pen up";
+    } else if (event.key === "Backspace" || event.key === "Delete") {
+      event.key === "Delete" ? clear() : undo();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  });
+  pad.querySelector(".undo").addEventListener("click", undo);
+  pad.querySelector(".clear").addEventListener("click", clear);
+
+  // --- what the network says -------------------------------------------------
+
+  let quiet;
+
+  function showAnswer() {
+    const p = model.get("probabilities");
+    const best = p.indexOf(Math.max(...p));
+    pad.querySelectorAll("li").forEach((row, digit) => {
+      const percent = p.length ? `${Math.round(100 * p[digit])} %` : "";
+      row.classList.toggle("best", digit === best);
+      row.children[1].style.width = p.length ? `${100 * p[digit]}%` : 0;
+      row.children[2].textContent = percent;
+    });
+    answer.textContent = p.length ? `The network reads a ${best}.` : "Draw a digit.";
+    // Read aloud once the pen rests.
+    clearTimeout(quiet);
+    quiet = setTimeout(() => (heard.textContent = answer.textContent), 700);
+  }
+
+  model.on("change:strokes", drawStrokes);
+  model.on("change:probabilities", showAnswer);
+  penDown(false);
+  drawStrokes();
+  showAnswer();
+  return () => {
+    clearTimeout(quiet);
+    model.off("change:strokes", drawStrokes);
+    model.off("change:probabilities", showAnswer);
+  };
+}
+
+export default { render };

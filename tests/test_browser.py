@@ -1,0 +1,182 @@
+"""Lesson 6 in real JupyterLab, in a real browser: draw a 3, and watch it be read."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+LESSON = Path(__file__).parent.parent / "notebooks" / "06_your_own_handwriting.ipynb"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])),
+    None,
+)
+QUIET = [
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+# A 3, as shares of the pad's width and height.
+THREE = [(0.3, 0.2), (0.5, 0.12), (0.7, 0.27), (0.47, 0.46), (0.74, 0.62)]
+THREE += [(0.55, 0.86), (0.27, 0.78)]
+
+
+def missing(what):
+    """Skip, saying why; but CI must not skip it."""
+    message = f"no browser test: {what}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("the package playwright is not installed")
+    if CHROMIUM is None:
+        missing("there is no chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Run JupyterLab with nothing but the lesson; return its address."""
+    work = tmp_path / "notebooks"
+    work.mkdir()
+    shutil.copy(LESSON, work)
+    settings = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    own = {
+        "JUPYTER_CONFIG_DIR": tmp_path / "config",
+        "JUPYTER_DATA_DIR": tmp_path / "data",
+        "JUPYTER_RUNTIME_DIR": tmp_path / "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": tmp_path / "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": tmp_path / "workspaces",
+        "IPYTHONDIR": tmp_path / "ipython",
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
+    command += [f"--ServerApp.root_dir={work}", "--IdentityProvider.token=lesson"]
+    log = tmp_path / "log"
+    with open(log, "wb") as stream:
+        server = subprocess.Popen(
+            command,
+            cwd=work,
+            env=os.environ | {name: str(path) for name, path in own.items()},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/api", server, log)
+        yield f"http://127.0.0.1:{port}/lab/tree/{LESSON.name}?token=lesson"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_for(address, server, log):
+    for _ in range(300):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+def run_all_cells(page):
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def stroke(page, box, points):
+    """Draw a line through points with the mouse, in small steps."""
+    places = [
+        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+def widths(pad):
+    return pad.locator("li > i").evaluate_all("bars => bars.map(b => b.offsetWidth)")
+
+
+def light_of(element, colour):
+    """Return how light a colour of an element is, from 0 to 255."""
+    text = element.evaluate(f"e => getComputedStyle(e).{colour}")
+    return sum(map(float, re.findall(r"[\d.]+", text)[:3])) / 3
+
+
+def choose_theme(page, name):
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_role("menuitem", name="Theme", exact=True).hover()
+    page.get_by_role("menuitem", name=name, exact=True).click()
+    light = str("Light" in name).lower()
+    page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(timeout=30_000)
+
+
+def test_draw_a_three(browser, lab, tmp_path):
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(lab)
+    run_all_cells(page)
+    pad = page.locator(".mnist-pad").first
+    pad.wait_for(timeout=240_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=240_000)
+    pad.scroll_into_view_if_needed()
+    answer = pad.locator(".answer")
+    answer.get_by_text("The network reads a 5.").wait_for(timeout=30_000)
+    before = widths(pad)
+
+    svg = pad.locator("svg")
+    stroke(page, svg.bounding_box(), THREE)
+    answer.get_by_text("The network reads a 3.").wait_for(timeout=30_000)
+    after = widths(pad)
+    assert before.index(max(before)) == 5
+    assert after.index(max(after)) == 3
+    assert pad.locator("polyline").count() == 1  # the sample was wiped off
+
+    pictures = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    for theme, sign in [("JupyterLab Dark", 1), ("JupyterLab Light", -1)]:
+        choose_theme(page, theme)
+        ink = light_of(pad.locator("polyline"), "stroke")
+        assert sign * (ink - light_of(svg, "backgroundColor")) > 150
+        page.screenshot(path=pictures / f"{theme.split()[1].lower()}.png")
+
+    pad.get_by_role("button", name="Undo").click()
+    answer.get_by_text("Draw a digit.").wait_for(timeout=30_000)
+    assert set(widths(pad)) == {0}
+
+    # A 1, drawn with keys alone.
+    svg.focus()
+    page.keyboard.press("Space")
+    for _ in range(16):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    answer.get_by_text("The network reads a 1.").wait_for(timeout=30_000)
+    page.keyboard.press("Delete")
+    answer.get_by_text("Draw a digit.").wait_for(timeout=30_000)
+    assert errors == []
+    page.close()

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from mnist_tutorial import drawings
+from mnist_tutorial.drawings import draw_strokes, made_drawings, pen_strokes
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_every_way_to_write_a_digit_stays_on_its_square(digit):
+    for way in range(len(drawings.WAYS[digit])):
+        for stroke in pen_strokes(digit, way=way):
+            assert stroke.ndim == 2
+            assert stroke.shape[1] == 2
+            assert stroke.min() > -0.1
+            assert stroke.max() < 1.1
+
+
+def test_strokes_vary_only_with_a_generator():
+    def drawn(rng):
+        return draw_strokes([100 * s for s in pen_strokes(3, rng)], 100, 5)
+
+    np.testing.assert_array_equal(drawn(None), drawn(None))
+    one, other = (drawn(np.random.default_rng(seed)) for seed in (0, 1))
+    assert (one != other).any()
+
+
+def test_corners_stay_closed_when_points_move():
+    bar, bow = pen_strokes(5, np.random.default_rng(3))[1:]
+    np.testing.assert_allclose(bar[-1], bow[0])
+
+
+def test_pen_has_its_width():
+    picture = draw_strokes([[(20, 50), (80, 50)]], 100, 12)
+    assert picture.dtype == np.uint8
+    assert (picture[:, 50] > 127).sum() == pytest.approx(12, abs=1)
+    assert picture[50, 20:80].min() == 255
+    # A point alone is a round dot.
+    dot = draw_strokes([[(50, 50)]], 100, 12) > 127
+    assert dot.sum() == pytest.approx(np.pi * 6**2, rel=0.1)
+
+
+def test_made_drawings_are_seeded_and_in_turn():
+    pictures, labels = made_drawings(30)
+    assert pictures.shape == (30, 200, 200)
+    assert pictures.dtype == np.uint8
+    np.testing.assert_array_equal(labels, np.arange(30) % 10)
+    np.testing.assert_array_equal(made_drawings(30)[0], pictures)
+    assert (made_drawings(30, seed=1)[0] != pictures).any()
+
+
+def test_every_third_drawing_is_light_on_dark():
+    pictures, _ = made_drawings(30)
+    light_on_dark = np.median(pictures, axis=(1, 2)) < pictures.mean(axis=(1, 2))
+    np.testing.assert_array_equal(light_on_dark, np.arange(30) % 3 == 2)

@@ -1,0 +1,209 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_tutorial import pictures
+from mnist_tutorial.handwriting import digit_from_image
+from mnist_tutorial.pictures import PictureError, read_grey
+
+PAGE = np.full((240, 320), 230, np.uint8)
+PAGE[60:180, 150:170] = 20
+
+
+def save(path, picture, **options):
+    picture.save(path, **options)
+    return path
+
+
+def assert_page(image):
+    grey, size = read_grey(image)
+    assert size == (320, 240)
+    assert grey.shape == (240, 320)
+    assert grey.dtype == np.float32
+    # JPEG overshoots at edges, and the lightest level becomes 1.
+    np.testing.assert_allclose(grey / np.median(grey), PAGE / 230, atol=0.08)
+
+
+@pytest.mark.parametrize(
+    "mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "I", "F", "I;16"]
+)
+def test_modes_of_pillow(mode):
+    picture = Image.fromarray(PAGE)
+    if mode == "I;16":
+        picture = Image.fromarray(PAGE.astype(np.uint16) * 257)
+    else:
+        picture = picture.convert(mode)
+    assert picture.mode == mode
+    assert_page(picture)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        PAGE.astype(np.uint16) * 257,
+        PAGE.astype(np.int64),
+        PAGE / 255,
+        (PAGE / 255).astype(np.float16),
+        PAGE[..., None],
+        np.stack([PAGE] * 3, axis=-1),
+        np.dstack([PAGE, PAGE, PAGE, np.full_like(PAGE, 255)]) / 255,
+    ],
+    ids=["uint16", "int64", "float", "float16", "channel", "RGB", "RGBA"],
+)
+def test_types_of_array(array):
+    assert_page(array)
+
+
+def test_bool_and_negative_values():
+    grey, _ = read_grey(PAGE > 100)
+    assert set(np.unique(grey)) == {0, 1}
+    grey, _ = read_grey(PAGE.astype(float) - 1000)
+    assert grey.min() == 0
+    assert grey.max() == 1
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_ink_on_transparent_ground_shows(ink):
+    drawing = np.zeros((240, 320, 4), np.uint8)
+    drawing[60:180, 150:170] = [ink, ink, ink, 255]
+    digit = digit_from_image(drawing)
+    assert digit.sum() > 15_000
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tiff"])
+def test_formats_of_file(tmp_path, suffix):
+    path = save(tmp_path / f"page.{suffix}", Image.fromarray(PAGE))
+    assert_page(path)
+    assert_page(str(path))
+
+
+def test_16_bit_png(tmp_path):
+    sixteen = Image.fromarray(PAGE.astype(np.uint16) * 257)
+    assert_page(save(tmp_path / "page.png", sixteen))
+
+
+def test_photo_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held sideways
+    lying = Image.fromarray(np.rot90(PAGE))
+    assert_page(save(tmp_path / "page.png", lying, exif=exif))
+
+
+def test_picture_is_left_as_it_was(tmp_path):
+    with Image.open(save(tmp_path / "page.jpg", Image.fromarray(PAGE))) as picture:
+        read_grey(picture)
+        assert picture.size == (320, 240)
+    array = PAGE.astype(np.float32) - 100
+    before = array.copy()
+    read_grey(array)
+    np.testing.assert_array_equal(array, before)
+
+
+def test_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
+    path = save(tmp_path / "photo.jpg", Image.new("RGB", (4000, 3000), "white"))
+    seen = []
+    shrink = pictures._shrink
+    monkeypatch.setattr(
+        pictures, "_shrink", lambda p, name: seen.append(p.size) or shrink(p, name)
+    )
+    grey, size = read_grey(path)
+    assert seen == [(1000, 750)]
+    assert grey.shape == (600, 800)
+    assert size == (4000, 3000)
+
+
+def test_tiny_picture_is_enlarged():
+    grey, size = read_grey(np.eye(8))
+    assert grey.shape == (112, 112)
+    assert size == (8, 8)
+
+
+# --- what cannot be read -------------------------------------------------------
+
+
+def bomb(path):
+    """Write a PNG of a few bytes that claims 30,000 × 30,000 pixels."""
+
+    def chunk(name, data):
+        crc = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + crc
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
+    return path
+
+
+def refusal(image):
+    with pytest.raises(PictureError) as caught:
+        read_grey(image)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return str(caught.value)
+
+
+def test_decompression_bomb(tmp_path):
+    assert "too large to be read" in refusal(bomb(tmp_path / "bomb.png"))
+
+
+def test_too_many_pixels(tmp_path):
+    path = save(tmp_path / "wide.png", Image.new("1", (10_000, 6_000)))
+    assert "has 10,000 × 6,000 pixels" in refusal(path)
+    assert "has 10,000 × 6,000 pixels" in refusal(Image.open(path))
+    assert "pixels" in refusal(np.broadcast_to(np.uint8(0), (10_000, 6_000)))
+
+
+def test_truncated_file(tmp_path):
+    for suffix in ("png", "jpg"):
+        path = save(tmp_path / f"page.{suffix}", Image.fromarray(PAGE))
+        path.write_bytes(path.read_bytes()[:-100])
+        said = refusal(path)
+        assert said.startswith(f"{path} cannot be decoded")
+        assert "cut off" in said
+
+
+def test_animated_file(tmp_path):
+    frames = [Image.new("L", (20, 20), level) for level in (0, 100)]
+    path = tmp_path / "moving.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    assert "is animated or has several pages" in refusal(path)
+    assert "is animated or has several pages" in refusal(Image.open(path))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>log in</html>", b"%!PS-Adobe-3.0 EPSF-3.0\n"]
+)
+def test_file_that_is_no_picture(tmp_path, content):
+    path = tmp_path / "page.png"
+    path.write_bytes(content)
+    assert "is no picture that can be read" in refusal(path)
+
+
+def test_path_that_is_no_file(tmp_path):
+    assert "is no file" in refusal(tmp_path / "none.png")
+    assert "is no file" in refusal(tmp_path)
+    assert "is no file" in refusal("a\0b")
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.full((9, 9), np.nan), "NaN"),
+        (np.full((9, 9), np.inf), "NaN or infinite"),
+        (np.zeros((3, 28, 28)), "images[0]"),
+        (np.zeros(784), "shape (784,)"),
+        (np.zeros((28, 28, 2)), "shape (28, 28, 2)"),
+        (np.zeros((0, 28)), "0 pixels"),
+        (np.zeros((9, 9), complex), "complex128"),
+        (np.array([["a"]]), "numbers"),
+        (None, "numbers"),
+    ],
+)
+def test_array_that_is_no_picture(array, words):
+    assert words in refusal(array)
