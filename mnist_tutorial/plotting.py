@@ -117,7 +117,8 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
             ax.set_title(str(labels[i]), fontsize=10, pad=2)
     figure.suptitle(title or "")
     said = f"{title}: " if title else ""
-    said += f"{len(images)} digits in a grid of {rows} by {columns}"
+    many = f"{len(images)} digits in a grid of {rows} by {columns}"
+    said += many if len(images) > 1 else "one digit"
     if labels is not None:
         said += ", labelled " + " ".join(str(label) for label in labels)
     describe(figure, said + ".")
@@ -256,7 +257,8 @@ def plot_history(histories, *, metric="loss", ax=None):
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
-    describe(ax, f"{metric.capitalize()} over {epochs} epoch(s): {'; '.join(said)}.")
+    span = f"{epochs} epochs" if epochs > 1 else "one epoch"
+    describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(said)}.")
     return ax
 
 
@@ -293,9 +295,9 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
     bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")
     ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
-    ax.set(title=f"The network reads a {answer}", xlabel="digit", ylabel="probability")
+    ax.set(title=f"The network reads {a(answer)}", xlabel="digit", ylabel="probability")
     ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
-    said = f"Ten bars of probability: the network reads a {answer} at {p[answer]:.0%}"
+    said = f"Ten bars of probability: the network reads {a(answer)} at {p[answer]:.0%}"
     if label is not None:
         ax.get_xticklabels()[int(label)].set_fontweight("bold")
         ax.set_xlabel(f"digit (label: {label})")
@@ -353,6 +355,11 @@ def plot_readings(pictures, probabilities, names):
     what = f"{n} pictures, each" if n > 1 else "A picture"
     describe(figure, f"{what} above ten bars of probability: {'; '.join(said)}.")
     return figure
+
+
+def a(digit):
+    """Put the right article before a digit: "a 7", "an 8"."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"
 
 
 def _new_axes(size):

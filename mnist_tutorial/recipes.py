@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
+from mnist_tutorial.resuming import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
 
@@ -312,14 +313,12 @@ def network_at_hand(digits, folder="../models"):
     path = Path(folder) / f"{AT_HAND}-{digits.name.replace(' ', '-')}.keras"
     if path.exists():
         try:
-            model = keras.saving.load_model(path)
+            model = load_network(path)
             if model.count_params() == recipe.parameters:
                 return model
             print(f"{path} holds another network.")
-        # A damaged file makes Keras, zip and HDF5 raise nearly anything.
-        except Exception as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
-            print(f"{path} cannot be loaded: {reason}")
+        except NetworkFileError as error:
+            print(error)
         print("It is left as it is, and a new network is trained for now.")
     (x, y), _ = digits
     x = x[:55_000, ..., None].astype("float32") / 255

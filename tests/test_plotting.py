@@ -232,7 +232,7 @@ def test_history_draws_training_and_validation_by_epoch(ax):
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == ["training", "validation"]
     assert plotting.description(ax.figure) == (
-        "Loss over 3 epoch(s): training 0.50 to 0.12; validation 0.75 to 0.25."
+        "Loss over 3 epochs: training 0.50 to 0.12; validation 0.75 to 0.25."
     )
 
 

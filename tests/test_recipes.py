@@ -309,9 +309,9 @@ def write_text(path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (truncate, "cannot be loaded"),
-        (flip_bytes, "cannot be loaded"),
-        (write_text, "cannot be loaded"),
+        (truncate, "cannot be read as a .keras file"),
+        (flip_bytes, "cannot be read as a .keras file"),
+        (write_text, "cannot be read as a .keras file"),
         (put_another_network, "holds another network"),
     ],
 )

@@ -31,7 +31,7 @@ def build(learning_rate=0.001):
             keras.Input((28, 28, 1)),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
-            # No Dropout: no checkpoint keeps its state, so a resumed run would differ.
+            # No Dropout: a .keras file leaves its state out, so a resumed run differs.
             layers.Dense(10, activation="softmax"),
         ]
     )
