@@ -7,13 +7,12 @@ its proportions, centred by mass in 28×28.
 import numpy as np
 from PIL import Image
 from scipy import ndimage
-from scipy.sparse.csgraph import connected_components
 
 from mnist_tutorial.pictures import PictureError, name_of, read_grey, resize
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
-PAPER = 64  # pixels of the longer side that the light on the paper is measured on
+PAPER = 48  # pixels of the longer side that the light on the paper is measured on
 FAINT = 0.08  # of the paper's light: what differs less from the paper is no ink
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
 HOLES = 4  # what looks like one digit has no more, even badly drawn
@@ -142,7 +141,7 @@ def _find_ink(grey, name):
         grey, small, paper = 1 - grey, 1 - small, 1 - paper
     # Then what a plane misses, such as the edge of a shadow: it is wider than ink.
     light = ndimage.grey_closing(small / paper.clip(DARK), PAPER // 2)
-    paper = (paper * ndimage.gaussian_filter(light, 1.5)).astype(np.float32)
+    paper = (paper * ndimage.gaussian_filter(light, 1)).astype(np.float32)
     size = grey.shape[::-1]
     paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
     ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
@@ -191,8 +190,10 @@ def _find_marks(ink, name):
     apart = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
     narrower = np.minimum.outer(right - left, right - left)
     taller = np.maximum.outer(bottom - top, bottom - top)
-    n, group = connected_components((shared > narrower / 2) & (apart < taller / 4))
-    for i in range(n):
+    group = np.arange(len(numbers))
+    for one, other in np.argwhere((shared > narrower / 2) & (apart < taller / 4)):
+        group[group == group[other]] = group[one]
+    for i in np.unique(group):
         mask = np.isin(labels, numbers[group == i])
         box = ndimage.find_objects(mask.astype(int))[0]
         mask = mask[box]
