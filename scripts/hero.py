@@ -1,5 +1,6 @@
 """Draw the README's picture: one digit on its way through a network."""
 
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -56,11 +57,13 @@ def main():
     """Draw, and write the picture to `assets/hero.png`."""
     matplotlib.use("agg")
     mnist = load_mnist()
+    if mnist.name != "MNIST":
+        sys.exit(f"The picture shows a digit of MNIST, and here are {mnist.name}.")
     model = network_at_hand(mnist, ROOT / "models")
     image = mnist[0][0][0]
     convolutions = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
     looking = keras.Model(
-        model.inputs,
+        model.inputs[0],
         [layer.output for layer in (convolutions[0], convolutions[-1])]
         + [model.outputs[0]],
     )
