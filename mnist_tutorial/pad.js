@@ -26,10 +26,10 @@ const STYLE = `
 .mnist-pad .answer { margin: 0 0 8px; font-size: 18px; }
 .mnist-pad ol { list-style: none; margin: 0; padding: 0; }
 .mnist-pad li {
-  display: grid; grid-template-columns: 1em 150px 3.2em; gap: 8px; align-items: center;
+  display: grid; grid-template-columns: 1em 150px 4em; gap: 8px; align-items: center;
 }
 .mnist-pad li > i { display: block; height: 12px; width: 0; background: var(--bar); }
-.mnist-pad li > span:last-child { text-align: right; }
+.mnist-pad li > span:last-child { text-align: right; white-space: nowrap; }
 .mnist-pad li.best { font-weight: bold; }
 .mnist-pad li.best > i { background: #0072b2; }
 .mnist-pad button {

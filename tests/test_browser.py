@@ -136,6 +136,7 @@ def choose_theme(page, name):
     entries.filter(has_text=re.compile(rf"^\s*{name}\s*$")).click()
     light = str("Light" in name).lower()
     page.locator(f'body[data-jp-theme-light="{light}"]').wait_for(state="attached")
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
 
 
 def test_draw_a_three(browser, lab, tmp_path):
