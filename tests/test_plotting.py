@@ -328,12 +328,39 @@ def test_a_label_that_is_no_digit_is_refused(label):
 
 # --- all of them -------------------------------------------------------------
 
+
+def test_readings_draw_each_picture_above_its_probabilities():
+    pictures = [np.zeros((40, 30), np.uint8), np.full((28, 28), 255, np.uint8)]
+    p = [np.eye(10)[4], np.full(10, 0.1)]
+    figure = plotting.plot_readings(pictures, p, ["photo", "squeezed"])
+    photo, squeezed, left, right = figure.axes
+    np.testing.assert_array_equal(photo.images[0].get_array(), pictures[0])
+    np.testing.assert_array_equal(squeezed.images[0].get_array(), pictures[1])
+    assert photo.images[0].get_clim() == (0, 255)
+    assert photo.get_title() == "photo"
+    assert [bar.get_height() for bar in left.patches] == list(p[0])
+    assert [bar.get_height() for bar in right.patches] == list(p[1])
+    assert left.get_xlabel() == "reads 4: 100%"
+    assert left.patches[4].get_hatch()
+    assert plotting.description(figure) == (
+        "2 pictures, each above ten bars of probability: photo, read as 4; squeezed, "
+        "read as 0."
+    )
+
+
+@pytest.mark.parametrize(("n", "names"), [(0, []), (2, ["one"])])
+def test_readings_refuse_what_does_not_match(n, names):
+    with pytest.raises(ValueError, match="as many of each"):
+        plotting.plot_readings([np.zeros((9, 9))] * n, [np.eye(10)[0]] * n, names)
+
+
 DRAWERS = {
     "digits": lambda: plotting.plot_digits(np.ones((1, 28, 28))),
     "balance": lambda: plotting.plot_class_balance(np.arange(10)).figure,
     "pixels": lambda: plotting.plot_pixels(np.ones((28, 28), np.uint8)).figure,
     "history": lambda: plotting.plot_history(HISTORY).figure,
     "probabilities": lambda: plotting.plot_probabilities(CERTAIN).figure,
+    "readings": lambda: plotting.plot_readings([np.zeros((9, 9))], [CERTAIN], ["one"]),
 }
 
 
@@ -356,3 +383,9 @@ def test_colours_are_those_of_okabe_and_ito():
     blue, vermillion, purple = "#0072B2", "#D55E00", "#CC79A7"
     palette = {orange, sky, green, yellow, blue, vermillion, purple}
     assert set(plotting.COLOURS) <= palette
+
+
+@pytest.mark.parametrize(("digit", "words"), [(7, "a 7"), (8, "an 8")])
+def test_the_article_fits_the_digit(digit, words):
+    p = np.eye(10)[digit]
+    assert plotting.plot_probabilities(p).get_title() == f"The network reads {words}"
