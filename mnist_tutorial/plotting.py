@@ -346,7 +346,7 @@ def plot_readings(pictures, probabilities, names):
         p = np.asarray(p, float)
         answer = int(p.argmax())
         bars = bottom.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
-        bars[answer].set(color=COLOURS[0], edgecolor="black", hatch="///")
+        bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="///")
         bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
         bottom.tick_params(labelsize=8)
         bottom.set_xlabel(f"reads {answer}: {p[answer]:.0%}", fontsize=10)
