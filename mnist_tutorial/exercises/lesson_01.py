@@ -1,0 +1,124 @@
+"""Judge the answers to the exercises of lesson 1: load data."""
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import MistakeError, call, close, demand
+
+
+def exercise_1(answer):
+    """Judge the header of an IDX file of 10,000 labels."""
+    demand(not isinstance(answer, str), "That is text. `struct.pack` makes bytes.")
+    header = bytes(answer)
+    if len(header) == 16:
+        raise MistakeError(
+            "16 bytes are the header of images. How many axes do labels have?"
+        )
+    demand(
+        len(header) == 8,
+        f"{len(header)} bytes. Four say what it is, and each axis takes four more.",
+    )
+    demand(header[:2] == b"\0\0", "An IDX file begins with two zero bytes.")
+    demand(header[2] == 8, "The third byte is the type. Which one means uint8?")
+    demand(header[3] == 1, "The fourth byte counts the axes. Labels are one long row.")
+    count, backwards = (int.from_bytes(header[4:], o) for o in ("big", "little"))
+    demand(
+        backwards != 10_000,
+        "The count is there, with its bytes in the wrong order: IDX is big-endian.",
+    )
+    demand(
+        count == 10_000, f"It counts {count:,} labels. How many test images are there?"
+    )
+    return "Four bytes of what, four bytes of how many: 00 00 08 01, then 00 00 27 10."
+
+
+def _demand_channel_axis(shape, wanted):
+    """Name what is wrong with the shape of images that should be (n, 28, 28, 1)."""
+    n, *pixels, channels = wanted
+    hints = {
+        (n, *pixels): "The channel axis is missing: a convolution looks for it last.",
+        (*wanted, channels): "The channel axis was added twice.",
+        (n, channels, *pixels): "Channels first: Keras on TensorFlow wants them last.",
+        (1, n, *pixels): "The new axis stands before the images, not after the pixels.",
+    }
+    demand(shape == wanted, hints.get(shape, f"The shape is {shape}, not {wanted}."))
+
+
+def exercise_2(answer):
+    """Judge a function from uint8 images to what a convolution wants."""
+    images = np.random.default_rng(0).integers(0, 201, (5, 28, 28), np.uint8)
+    images[0, 0, :2] = 0, 200
+    before = images.copy()
+    x = np.asarray(call(answer, images))
+    demand(np.array_equal(images, before), "It changes the images that it is given.")
+    _demand_channel_axis(x.shape, (5, 28, 28, 1))
+    x, wanted = x[..., 0], before / 255
+    demand(
+        not close(x, before),
+        "The pixels still go up to 255. A network that learnt from 0 to 1 is lost.",
+    )
+    demand(
+        x.dtype.kind == "f",
+        f"The type is {x.dtype}: whole numbers have no room between 0 and 1.",
+    )
+    demand(not close(x, wanted / 255), "Divided by 255 twice.")
+    demand(
+        not close(x, wanted / wanted.max()),
+        "It divides by the largest pixel that it finds. Two sets of images would be "
+        "prepared in two ways: divide by the same number always.",
+    )
+    demand(close(x, wanted), "The values are not the pixels divided by 255.")
+    demand(
+        x.dtype != np.float64,
+        "The values are right, in float64: twice the memory, for digits that nobody "
+        "needs. Look at `astype`.",
+    )
+    return "Every image that the network ever meets should go through this function."
+
+
+def exercise_3(answer, mnist):
+    """Judge a random split of the training images: x_fit, y_fit, x_val, y_val."""
+    (images, labels), (test_images, _) = mnist
+    demand(len(answer) == 4, "Four arrays are asked for: x_fit, y_fit, x_val, y_val.")
+    x_fit, y_fit, x_val, y_val = map(np.asarray, answer)
+    for x, y, name in ((x_fit, y_fit, "fit"), (x_val, y_val, "val")):
+        demand(
+            len(x) == len(y),
+            f"{len(x):,} images in x_{name}, and {len(y):,} labels in y_{name}.",
+        )
+    fit, val, test = (
+        [row.tobytes() for row in _as_bytes(x)] for x in (x_fit, x_val, test_images)
+    )
+    label_of = dict(zip((row.tobytes() for row in images), labels, strict=True))
+    demand(
+        not set(test).intersection(val + fit),
+        "Test images are among them. Whatever you choose by an image, it is no longer "
+        "a test: take both parts from the training images.",
+    )
+    demand(
+        not set(val).intersection(fit),
+        "Some images are in both parts: the network could know them by heart.",
+    )
+    demand(
+        (len(fit), len(val)) == (50_000, 10_000),
+        f"{len(fit):,} to learn from and {len(val):,} to validate. "
+        "50,000 and 10,000 are asked for.",
+    )
+    theirs = np.concatenate([y_fit, y_val])
+    demand(
+        all(label_of.get(row) == y for row, y in zip(fit + val, theirs, strict=True)),
+        "Some labels no longer belong to their images. Use one and the same order for "
+        "both.",
+    )
+    demand(
+        not any(
+            np.array_equal(y_val, labels[i : i + 10_000])
+            for i in range(0, 50_001, 10_000)
+        ),
+        "These are 10,000 images in a row, not drawn at random.",
+    )
+    return "Drawn at random, no image in both parts, and every label with its image."
+
+
+def _as_bytes(x):
+    x = x.reshape(len(x), -1)
+    return x if x.dtype == np.uint8 else np.rint(x * 255).astype(np.uint8)

@@ -1,0 +1,99 @@
+"""Judge the answers to the exercises of lesson 2: dense networks."""
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import (
+    MistakeError,
+    call,
+    choose,
+    close,
+    demand,
+    in_a_line,
+    kind,
+)
+
+
+def exercise_1(answer):
+    """Judge how many steps 55,000 images make in batches of 64."""
+    mistakes = {
+        859: "859 whole batches leave some images over: one more, smaller batch.",
+        55_000 / 64: "A step is a whole one: what is left over makes one more batch.",
+        938: "That is for all 60,000 images. 5,000 are kept for validation.",
+        937.5: "That is for all 60,000 images. 5,000 are kept for validation.",
+        1_719: "That is for batches of 32.",
+        55_000: "Those are images. One step takes a whole batch of them.",
+        64: "That is the size of a batch. How many batches are there?",
+    }
+    choose(answer, 860, mistakes, "Steps are batches: how many make 55,000 images?")
+    return "860 steps, but 55,000 images: Keras counts batches."
+
+
+def exercise_2(answer):
+    """Judge a function that compiles a network for logits and one-hot labels."""
+    from keras import utils
+
+    model = call(answer)
+    demand(hasattr(model, "evaluate"), f"`build` returns {kind(model)}, not a network.")
+    rng = np.random.default_rng(0)
+    x = rng.random((32, 28, 28), "float32")
+    chosen = rng.integers(0, 10, 32)
+    y = utils.to_categorical(chosen, 10)
+    try:
+        loss = model.evaluate(x, y, batch_size=32, verbose=0)
+        outputs = np.asarray(model.predict(x, batch_size=32, verbose=0), "float64")
+    except Exception as error:
+        if "compile" in str(error):
+            raise MistakeError("It is not compiled yet.") from None
+        if "shape" in str(error) or "rank" in str(error):
+            raise MistakeError(
+                "Loss and labels do not fit, or the input is not (28, 28). *Sparse* is "
+                "for whole numbers; these labels are one-hot, of shape (32, 10)."
+            ) from None
+        raise MistakeError(f"It cannot be evaluated: {in_a_line(error)}.") from None
+    loss = loss[0] if isinstance(loss, list) else loss
+    demand(
+        outputs.shape == (32, 10),
+        f"The output is {outputs.shape[1:]}, not ten numbers.",
+    )
+    sums = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    softmax = sums / sums.sum(axis=1, keepdims=True)
+    probable = np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0
+    true = -np.log((outputs if probable else softmax)[range(32), chosen])
+    demand(
+        not (probable and _takes_logits(model.loss)),
+        "Softmax twice: the last layer gives probabilities, and `from_logits=True` "
+        "asks the loss to apply softmax again.",
+    )
+    if abs(loss - true.mean()) < 0.01:
+        return "The loss is −ln(p) of the right digit, whoever applies the softmax."
+    raise MistakeError(
+        "The last layer gives logits, and the loss takes them for probabilities. Tell "
+        "it so: look at `from_logits`. (And is it a crossentropy?)"
+    )
+
+
+def _takes_logits(loss):
+    # Where Keras can see a softmax before such a loss, it mends it with a warning.
+    return hasattr(loss, "get_config") and loss.get_config().get("from_logits")
+
+
+def exercise_3(answer, mnist):
+    """Judge a batch that holds test image 5 alone."""
+    image = mnist[1][0][5]
+    x = np.asarray(answer)
+    hints = {
+        (28, 28): "(28, 28) has no batch axis: a network reads stacks, even of one.",
+        (28, 28, 1): "The new axis stands last. The batch axis is the first.",
+        (1, 28, 28, 1): "A channel axis is for convolutions. This network has none.",
+        (1, 784): "Flat already: this network flattens the image itself.",
+    }
+    hint = f"The shape is {x.shape}. `x_test[:1]` has the one that the network wants."
+    demand(x.shape == (1, 28, 28), hints.get(x.shape, hint))
+    demand(
+        not close(x[0], image),
+        "The pixels go up to 255, and the network learnt from 0 to 1. Prepare an image "
+        "as the training images were prepared.",
+    )
+    demand(not close(x[0], image / 255**2), "Divided by 255 twice.")
+    demand(close(x[0], image / 255), "These are not the pixels of test image 5.")
+    return "A stack of one, prepared like the images that the network learnt from."

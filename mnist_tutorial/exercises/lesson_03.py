@@ -1,0 +1,118 @@
+"""Judge the answers to the exercises of lesson 3: convolutional networks."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import (
+    call,
+    choose,
+    demand,
+    demand_answers,
+    in_a_line,
+    kind,
+)
+
+
+def exercise_1(answer):
+    """Judge the parameters of 48 filters of 5×5 over 32 channels."""
+    channels = "A filter reaches through all 32 channels. You counted one."
+    mistakes = {
+        5 * 5 * 32 * 48: "The weights are right. Each filter has a bias, too.",
+        (5 * 5 + 1) * 48: channels,
+        5 * 5 * 48: channels,
+        5 * 5 * 32 + 1: "That is one filter. There are 48.",
+        5 * 5 * 32: "That is one filter, without its bias. There are 48.",
+        5 * 5 * 32 * 48 + 1: "One bias for each filter, not one for all.",
+        (5 * 5 * 48 + 1) * 32: "Filters and channels have changed places.",
+        (3 * 3 * 32 + 1) * 48: "These filters are 5×5.",
+    }
+    hint = "(height × width × channels in + 1) × filters."
+    choose(answer, (5 * 5 * 32 + 1) * 48, mistakes, hint)
+    return "(5 × 5 × 32 + 1) × 48: as many whether the image is large or small."
+
+
+class _Logs(dict):
+    """What Keras hands to a callback; remembers what it was asked for."""
+
+    asked = ()
+
+    def __getitem__(self, key):
+        self.asked += (key,)
+        return super().__getitem__(key)
+
+    def get(self, key, default=None):
+        self.asked += (key,)
+        return super().get(key, default)
+
+
+def _epochs_until_stop(kind, scores):
+    """Return how many epochs a callback lets pass, and what went wrong on the way."""
+    callback, model = kind(), SimpleNamespace(stop_training=False)
+    callback.set_model(model)
+    asked, failed = (), None
+    for epoch, (accuracy, val_accuracy) in enumerate(scores):
+        logs = _Logs(
+            accuracy=accuracy, val_accuracy=val_accuracy, loss=0.5, val_loss=0.4
+        )
+        try:
+            demand_answers(callback.on_epoch_end(epoch, logs))
+        except (KeyError, TypeError) as error:
+            failed = error
+        asked += logs.asked
+        if failed or model.stop_training:
+            break
+    return epoch + 1, model.stop_training, callback, asked, failed
+
+
+def exercise_2(answer):
+    """Judge a callback that ends a training at 97 % validation accuracy."""
+    demand(
+        isinstance(answer, type), "Hand over the class itself: no brackets after it."
+    )
+    scores = [(0.99, 0.9), (0.99, 0.96), (0.9, 0.975), (0.99, 0.98)]
+    epochs, stopped, callback, asked, failed = _epochs_until_stop(answer, scores)
+    demand(
+        not {"acc", "val_acc"}.intersection(asked),
+        "`acc` is its name in old Keras. Print `logs.keys()` to see today's names.",
+    )
+    demand(not failed, f"Your method stops with {in_a_line(failed)}.")
+    demand(
+        stopped or not hasattr(callback, "stop_training"),
+        "It sets `stop_training` on itself. Keras looks at the network: `self.model`.",
+    )
+    demand(stopped, "It lets all epochs pass, though one reached 97.5 %.")
+    demand(
+        "val_accuracy" in asked,
+        "It looks at the training images. Those the network may know by heart: which "
+        "entry of `logs` is about others?",
+    )
+    demand(
+        epochs == 3,
+        f"It stops after epoch {epochs}, where only epoch 3 is good enough.",
+    )
+    return "It stops once the validation accuracy is good enough, and not before."
+
+
+def exercise_3(answer):
+    """Judge a layer that makes (14, 14, 8) of (28, 28, 1) without pooling."""
+    demand(callable(answer), f"A layer is asked for, and this is {kind(answer)}.")
+    height, width, filters = np.shape(call(answer, np.ones((2, 28, 28, 1), "float32")))[
+        1:
+    ]
+    shape = f"It gives ({height}, {width}, {filters}), and (14, 14, 8) is asked for."
+    demand(
+        (height, filters) != (14, 1),
+        f"{shape} Pooling halves the image, and makes no new channels.",
+    )
+    demand(
+        height not in (12, 13),
+        f"{shape} Without a rim of zeros the filter loses the edge: look at `padding`.",
+    )
+    demand(height < 24, f"{shape} The filter moves one pixel at a time.")
+    demand(
+        height not in (9, 10),
+        f"{shape} The third number of `Conv2D` is the stride, and it is three.",
+    )
+    demand((height, width, filters) == (14, 14, 8), shape)
+    return "Half the height and width, as after pooling, but with learnt weights."

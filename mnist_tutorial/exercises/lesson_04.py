@@ -1,0 +1,137 @@
+"""Judge the answers to the exercises of lesson 4: visualization."""
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import (
+    MistakeError,
+    call,
+    close,
+    demand,
+    number,
+    small_network,
+)
+
+
+def exercise_1(answer):
+    """Judge a function that cuts a network off after a layer."""
+    with_input, without = small_network(), small_network(with_input=False)
+    image = np.random.default_rng(0).random((2, 28, 28, 1), "float32")
+    for model in (with_input, without):
+        try:
+            cut = call(answer, model, "second")
+        except MistakeError as wrong:
+            if model is without and wrong.error:
+                raise MistakeError(
+                    "It works for a network that knows its input, but one without "
+                    "`Input` that has never been called has no `.input` and no "
+                    "outputs to take. Send an `Input` through its layers, as above."
+                ) from None
+            raise
+        first = model.layers[0](image)
+        wanted = model.layers[1](first)
+        result = np.asarray(call(cut, image))
+        if result.shape != wanted.shape:
+            if result.shape == first.shape:
+                raise MistakeError("It ends one layer too early.")
+            demand(result.shape != (2, 10), "That is the whole network's answer.")
+            raise MistakeError(
+                f"It gives {result.shape[1:]}, and not {wanted.shape[1:]}."
+            )
+        demand(
+            close(result, wanted),
+            "The layers are new ones, with weights drawn anew. Use those of the model.",
+        )
+    return (
+        "It shares its layers with the model, and works even if nobody has called it."
+    )
+
+
+def exercise_2(answer, labels, answers):
+    """Judge the most frequent mistake: label and answer."""
+    label, read = (int(number(part)) for part in answer)
+    demand(label != read, f"A {label} that is read as {read} is no mistake.")
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (labels, answers), 1)
+    np.fill_diagonal(counts, 0)
+    if counts[label, read] == counts.max():
+        return "The most frequent mistake: the first to work on."
+    demand(
+        counts[read, label] != counts.max(),
+        "The two digits are right. Rows are labels, and the label comes first.",
+    )
+    rates = counts / np.maximum(np.bincount(labels, minlength=10), 1)[:, np.newaxis]
+    demand(
+        rates[label, read] != rates.max(),
+        "By rate, yes. How many there are is what the left matrix shows.",
+    )
+    raise MistakeError(
+        "Another pair is confused more often. Look for the darkest square."
+    )
+
+
+class _Reader:
+    """A network that reads brightness, and notes how it was asked."""
+
+    def __init__(self):
+        self.predicted, self.called = [], []
+
+    def _probabilities(self, images):
+        images = np.asarray(images)
+        demand(
+            images.ndim == 4,
+            f"The network was given the shape {images.shape}: one image alone has lost "
+            "its batch axis.",
+        )
+        return np.eye(10, dtype="float32")[np.rint(images[:, 0, 0, 0] * 10).astype(int)]
+
+    def predict(self, images, batch_size=32, **options):
+        self.predicted.append(len(images))
+        return self._probabilities(images)
+
+    def predict_on_batch(self, images):
+        return np.asarray(self(images))
+
+    def __call__(self, images, training=False):
+        import keras
+
+        self.called.append(len(images))
+        return keras.ops.convert_to_tensor(self._probabilities(images))
+
+
+def exercise_3(answer):
+    """Judge a function that reads many images."""
+    reader, digits = _Reader(), np.random.default_rng(0).integers(0, 10, 3_000)
+    images = np.broadcast_to(digits[:, None, None, None] / 10, (3_000, 28, 28, 1))
+    try:
+        result = np.asarray(call(answer, reader, images.astype("float32")))
+    except MistakeError as wrong:
+        raise (
+            wrong.error if isinstance(wrong.error, MistakeError) else wrong
+        ) from None
+    demand(
+        len(reader.predicted) < 100,
+        f"`predict` was called {len(reader.predicted):,} times. Each call sets up a "
+        "loop of its own, which costs more than the reading: give it all at once.",
+    )
+    demand(
+        max(reader.called, default=0) < 3_000,
+        "`model(images)` sends all images through at once, and keeps every layer's "
+        "maps of all of them in memory. Go through in batches, as `predict` does.",
+    )
+    demand(
+        len(reader.called) < 1_000,
+        "The network was called for each image alone. A batch takes hardly longer.",
+    )
+    demand(
+        result.shape != (3_000, 10),
+        "These are probabilities. Which of the ten is largest?",
+    )
+    demand(
+        result.shape != (10,), "`argmax` went along the images. `axis` tells it where."
+    )
+    demand(
+        result.shape == (3_000,),
+        f"The shape is {result.shape}, not one digit an image.",
+    )
+    demand(np.array_equal(result, digits), "The digits are not those of the highest p.")
+    return "All images in batches: neither one by one, nor all in memory."

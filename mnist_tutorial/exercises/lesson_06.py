@@ -1,0 +1,113 @@
+"""Judge the answers to the exercises of lesson 6: your own handwriting."""
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import MistakeError, call, close, demand
+
+
+def exercise_1(answer):
+    """Judge a function that inverts a picture."""
+    picture = np.full((28, 28), 255, np.uint8)
+    picture[8:20, 13:15], picture[8:20, 12] = 30, 140
+    given = picture.copy()
+    result = np.asarray(call(answer, given))
+    wanted = 255 - picture.astype(int)
+    demand(
+        not close(result, picture),
+        "Still dark on light: paper is 255, where the network expects 0.",
+    )
+    demand(
+        not close(result, wanted / 255),
+        "Inverted, but from 0 to 1. This network divides by 255 itself.",
+    )
+    demand(
+        result.max() <= 255
+        and not close(result[0, 0], 1)
+        and not close(result[0, 0], 2),
+        "The numbers ran over: a uint8 has nothing below 0, so it goes on from 255.",
+    )
+    demand(result.min() >= 0, "Some numbers are negative. A pixel is 0 to 255.")
+    demand(close(result, wanted), "Paper should be 0, and ink the more the darker.")
+    return "Light on dark, as in MNIST: 0 is paper."
+
+
+def exercise_2(answer):
+    """Judge a function that brings the centre of mass to the middle."""
+    image = np.zeros((28, 28), np.uint8)
+    image[5:17, 7:9], image[15:17, 7:15] = 255, 200
+    result = np.asarray(call(answer, image.copy()), "float64")
+    demand(result.shape == (28, 28), f"The shape is {result.shape}, not (28, 28).")
+    demand(result.sum() > 0, "All ink is gone.")
+    centre, start = _mass(result), _mass(image)
+    demand(not close(centre, start, 0.3), "It has not moved.")
+    change = result.sum() / image.sum()
+    demand(abs(change - 1) < 0.1, "Some ink was lost or added: move it, no more.")
+    if np.abs(centre - 13.75).max() <= 0.8:
+        return "The centre of mass lies in the middle, as in every image of MNIST."
+    rows, columns = (np.flatnonzero(result.any(axis=axis)) for axis in (1, 0))
+    box = np.array([rows[0] + rows[-1], columns[0] + columns[-1]]) / 2
+    demand(
+        np.abs(box - 13.75).max() > 0.8,
+        "The box is in the middle. MNIST puts the centre of mass there.",
+    )
+    missing = 13.75 - start
+    demand(
+        np.abs(centre - start - missing[::-1]).max() > 0.8,
+        "Down and right have changed places: the first axis is the rows.",
+    )
+    demand(
+        ((centre - start) * missing).max() > 0,
+        "It moved away from the middle: which of the two numbers is to be subtracted?",
+    )
+    raise MistakeError(
+        f"The centre of mass is at {centre.round(1)}, and not near (14, 14)."
+    )
+
+
+def _mass(image):
+    rows, columns = np.indices(image.shape)
+    return np.array([(rows * image).sum(), (columns * image).sum()]) / image.sum()
+
+
+def exercise_3(answer):
+    """Judge a function that varies images, each by its own random amounts."""
+    one = np.zeros((28, 28), np.uint8)
+    one[6:20, 9:11], one[6:8, 9:20], one[18:20, 9:15] = 255, 255, 255
+    images = np.repeat(one[np.newaxis], 40, axis=0)
+    given = images.copy()
+    result = np.asarray(call(answer, given, np.random.default_rng(0)))
+    demand(np.array_equal(given, images), "It changes the images that it is given.")
+    demand(
+        result.shape == images.shape,
+        f"The shape is {result.shape}, not {images.shape}.",
+    )
+    demand(
+        result.max() > 1.5,
+        "The pixels go from 0 to 1 now; this network divides by 255 itself.",
+    )
+    demand(result.min() >= 0 and result.max() <= 255.5, "Pixels are 0 to 255.")
+    result = result.astype("float64")
+    demand(not close(result, images), "Nothing has changed.")
+    alike = (result == result[:1]).all()
+    demand(not alike, "All images vary in the same way: draw numbers for each of them.")
+    demand(result.sum(axis=(1, 2)).min() > 0, "Some images have no ink left.")
+    moved = np.array([_mass(image) for image in result]) - _mass(one)
+    demand(
+        np.abs(moved).max() < 5, "Some digits move by five pixels or more: too much."
+    )
+    likeness = [_likeness(image, one) for image in result]
+    for turned, name in ((one[:, ::-1], "mirrored"), (one[::-1], "upside down")):
+        theirs = [_likeness(image, turned) for image in result]
+        demand(
+            not any(np.greater(theirs, np.add(likeness, 0.1))),
+            f"Some digits are {name}. Would you still give them the same label?",
+        )
+    demand(min(likeness) > 0.25, "Some digits are hard to recognise: vary them less.")
+    return "Each image in its own way, and none so far that its label becomes wrong."
+
+
+def _likeness(image, other):
+    """Return the highest correlation of two images, whatever the shift between them."""
+    one, two = image - image.mean(), other - other.mean()
+    product = np.fft.ifft2(np.fft.fft2(one) * np.conj(np.fft.fft2(two))).real
+    return product.max() / (np.linalg.norm(one) * np.linalg.norm(two) + 1e-9)

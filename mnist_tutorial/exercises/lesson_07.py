@@ -1,0 +1,107 @@
+"""Judge the answers to the exercises of lesson 7: better and faster."""
+
+import random
+import weakref
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import (
+    MistakeError,
+    call,
+    close,
+    demand,
+    kind,
+    number,
+)
+from mnist_tutorial.measuring import wilson_interval
+
+
+def exercise_1(answer):
+    """Judge the interval of a network that reads 1,974 of 2,000 images."""
+    low, high = (number(part) for part in answer)
+    right, n = 1_974, 2_000
+    demand(high <= 1, "These are percentages. Shares go from 0 to 1.")
+    demand(low < high, "The lower end comes first.")
+    if close((low, high), wilson_interval(right, n), 2e-4):
+        return "Five times fewer images than MNIST's test, and more than twice as wide."
+    demand(
+        not close((low, high), wilson_interval(9_870, 10_000), 2e-4),
+        "That is for 10,000 images. With fewer, you know less.",
+    )
+    half = 1.96 * np.sqrt(right / n * (1 - right / n) / n)
+    demand(
+        not close((low, high), (right / n - half, right / n + half), 2e-4),
+        "Equally far to both sides: near 100 % that promises too much. Use the Wilson "
+        "interval.",
+    )
+    raise MistakeError(
+        "Look at what `wilson_interval` is given: how many right, of how many."
+    )
+
+
+def exercise_2(answer):
+    """Judge a function that counts what only one of two networks reads."""
+    a = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], bool)
+    b = np.array([1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0], bool)
+    result = call(answer, a, b)
+    demand(
+        np.size(result) == 2, f"Two counts are asked for, and this is {kind(result)}."
+    )
+    counts = tuple(number(part) for part in result)
+    hints = {
+        (2, 3): "The two counts have changed places.",
+        (7, 6): "Those are all that each reads right. Leave out what both read right.",
+        (4, 3): "Images that both read alike say nothing about which is better.",
+    }
+    hint = f"3 and 2 are right for these two, and you get {counts[0]} and {counts[1]}."
+    demand(counts == (3, 2), hints.get(counts, hint))
+    return "Only images that exactly one of them reads right can tell them apart."
+
+
+class _Trial:
+    """A network of one random number, which learns when it is scored."""
+
+    def __init__(self):
+        self.weight, self.scored = random.random(), 0
+
+
+def exercise_3(answer):
+    """Judge a function that tries a network with several seeds."""
+    seeds, alive, most, built = [3, 5, 3, 8], weakref.WeakSet(), 0, 0
+
+    def build():
+        nonlocal most, built
+        most, built = max(most, len(alive)), built + 1
+        alive.add(trial := _Trial())
+        return trial
+
+    def score(trial):
+        trial.scored += 1
+        return trial.weight + trial.scored - 1
+
+    scores = np.asarray(call(answer, build, score, seeds), "float64").ravel()
+    demand(
+        len(scores) == 4,
+        f"{len(scores)} scores for four seeds: one score each is asked for.",
+    )
+    demand(
+        built >= 4,
+        f"{built} network for four seeds: it goes on learning where it stopped. "
+        "To start anew, build anew.",
+    )
+    demand(
+        most <= 1,
+        f"{most} networks were in memory at once. Built in a loop and kept, they pile "
+        "up: keep the scores, and let each network go.",
+    )
+    demand(
+        scores[0] == scores[2],
+        "The seed 3 comes twice, with two scores: set the seed before you build, with "
+        "`keras.utils.set_random_seed`.",
+    )
+    wanted = [random.Random(seed).random() for seed in seeds]
+    demand(
+        len(set(scores)) > 1, "All scores are equal: does each run get its own seed?"
+    )
+    demand(close(scores, wanted, 1e-9), "The scores are not those of the given seeds.")
+    return "Each seed starts anew, and no network outlives its score."

@@ -1,0 +1,709 @@
+"""The checks of the exercises: what they accept, and which mistake they name."""
+
+import gc
+import random
+import re
+import struct
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from mnist_tutorial.exercises import check
+from mnist_tutorial.measuring import paired_test, wilson_interval
+
+NUMBERS = [f"0{lesson}.{exercise}" for lesson in range(1, 9) for exercise in (1, 2, 3)]
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Noise in the form of MNIST: no two images are alike."""
+    draw = np.random.default_rng(1)
+    parts = [
+        (
+            draw.integers(0, 256, (n, 28, 28), np.uint8),
+            draw.integers(0, 10, n, np.uint8),
+        )
+        for n in (60_000, 10_000)
+    ]
+    return tuple(parts)
+
+
+def split(digits, order=None, shuffled_labels=False, prepared=False):
+    (x, y), _ = digits
+    order = np.random.default_rng(2).permutation(60_000) if order is None else order
+    x = (x[order][..., None] / np.float32(255)) if prepared else x[order]
+    y = y if shuffled_labels else y[order]
+    return x[:50_000], y[:50_000], x[50_000:], y[50_000:]
+
+
+def prepare(images):
+    return images[..., np.newaxis].astype("float32") / 255
+
+
+def network(last="softmax", loss="categorical_crossentropy", compiled=True):
+    stack = [keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, activation=last)]
+    model = keras.Sequential(stack)
+    if compiled:
+        model.compile("sgd", loss, metrics=["accuracy"])
+    return model
+
+
+def crossentropy(**options):
+    return keras.losses.CategoricalCrossentropy(**options)
+
+
+class StopAt(keras.callbacks.Callback):
+    """Right; the classes below change one thing each."""
+
+    key, goal = "val_accuracy", 0.97
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs[self.key] >= self.goal:
+            self.model.stop_training = True
+
+
+class StopAtGet(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = logs.get(self.key, 0) >= self.goal
+
+
+class OldName(StopAt):
+    key = "val_acc"
+
+
+class OldNameGet(StopAtGet):
+    key = "acc"
+
+
+class OnTraining(StopAt):
+    key = "accuracy"
+
+
+class AtOnce(StopAt):
+    goal = 0.5
+
+
+class Never(StopAt):
+    goal = 2
+
+
+class OnItself(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.stop_training = logs["val_accuracy"] >= 0.97
+
+
+class Fails(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        return logs["validation"] > 0.97
+
+
+class Blank(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        return ...
+
+
+def cut(model, name, early=0):
+    steps = [keras.Input((28, 28, 1))]
+    for layer in model.layers:
+        steps.append(layer(steps[-1]))
+        if layer.name == name:
+            break
+    return keras.Model(steps[0], steps[-1 - early])
+
+
+def cut_as_sequence(model, name):
+    place = [layer.name for layer in model.layers].index(name)
+    return keras.Sequential(model.layers[: place + 1])
+
+
+def cut_anew(model, name):
+    return cut(keras.models.clone_model(model), name)
+
+
+LABELS = np.array([4] * 10 + [9] * 10 + [2] * 3 + [7] * 20)
+ANSWERS = np.array(
+    [4] * 5 + [9] * 5 + [9] * 6 + [4] * 4 + [7, 2, 7] + [7] * 17 + [2] * 3
+)
+
+
+def read_all(model, images):
+    return model.predict(images, batch_size=500, verbose=0).argmax(axis=-1)
+
+
+def in_parts(model, images):
+    parts = np.array_split(images, 6)
+    return [d for part in parts for d in np.argmax(model(part, training=False), axis=1)]
+
+
+def twin(model):
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def wrong_way(model):
+    copy = keras.models.clone_model(model)
+    model.set_weights(copy.get_weights())
+    return copy
+
+
+def twin_by_json(model):
+    copy = keras.models.model_from_json(model.to_json())
+    for one, other in zip(copy.weights, model.weights, strict=True):
+        one.assign(other)
+    return copy
+
+
+def sharing(model):
+    return keras.Sequential(model.layers)
+
+
+def keep(model, folder):
+    model.save(folder / "mine.keras")
+
+
+def fetch(folder):
+    return keras.saving.load_model(folder / "mine.keras")
+
+
+def keep_h5(model, folder):
+    model.save_weights(folder / "mine.weights.h5")
+
+
+def fetch_h5(folder):
+    copy = keras.models.clone_model(KEPT[0])
+    copy.load_weights(folder / "mine.weights.h5")
+    return copy
+
+
+KEPT = []
+
+
+def keep_in_memory(model, folder):
+    KEPT[:] = [model]
+    keep(model, folder)
+
+
+def keep_plan_and_weights(model, folder):
+    keep_h5(model, folder)
+    (folder / "plan.json").write_text(model.to_json())
+
+
+def fetch_plan(folder):
+    return keras.models.model_from_json((folder / "plan.json").read_text())
+
+
+def fetch_plan_and_weights(folder):
+    model = fetch_plan(folder)
+    model.load_weights(folder / "mine.weights.h5")
+    return model
+
+
+def keep_pickle(model, folder):
+    keep(model, folder)
+    (folder / "mine.pkl").write_bytes(b"\x80\x04.")
+
+
+def mass(image):
+    where = np.indices(image.shape)
+    return (where * image).sum(axis=(1, 2)) / image.sum()
+
+
+def moved(image, by):
+    return np.roll(image, np.rint(by).astype(int), axis=(0, 1))
+
+
+def centre(image):
+    return moved(image, 14 - mass(image))
+
+
+def centre_by_scipy(image):
+    from scipy import ndimage
+
+    return ndimage.shift(image.astype(float), 13.5 - mass(image), order=1)
+
+
+def centre_box(image):
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    return moved(
+        image, (13.5 - (rows[0] + rows[-1]) / 2, 13.5 - (columns[0] + columns[-1]) / 2)
+    )
+
+
+def vary(images, rng, reach=2):
+    return np.array([moved(i, rng.integers(-reach, reach + 1, 2)) for i in images])
+
+
+def vary_pen(images, rng):
+    from scipy import ndimage
+
+    thick = ndimage.maximum_filter(images, (1, 2, 2))
+    return np.where(rng.random((len(images), 1, 1)) < 0.5, thick, images)
+
+
+def vary_in_place(images, rng):
+    images[:] = vary(images, rng)
+    return images
+
+
+def mirror(images, rng):
+    return np.where(rng.random((len(images), 1, 1)) < 0.5, images[..., ::-1], images)
+
+
+def noise(images, rng):
+    return rng.integers(0, 256, images.shape, np.uint8)
+
+
+def only_one(a, b):
+    return np.sum(a & ~b), np.sum(b & ~a)
+
+
+def several(build, score, seeds):
+    scores = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        scores.append(score(build()))
+    return scores
+
+
+def several_by_name(build, score, seeds):
+    scores = np.zeros(len(seeds))
+    for k, seed in enumerate(seeds):
+        keras.utils.set_random_seed(int(seed))
+        model = build()
+        scores[k] = score(model)
+    return scores
+
+
+def piled_up(build, score, seeds):
+    models = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        models.append(build())
+    return [score(model) for model in models]
+
+
+def reused(build, score, seeds):
+    model, scores = build(), []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        scores.append(score(model))
+    return scores
+
+
+def unseeded(build, score, seeds):
+    return [score(build()) for _ in seeds]
+
+
+def one_seed(build, score, seeds):
+    return several(build, score, [0] * len(seeds))
+
+
+def combine(first, n_first, second, n_second):
+    return (n_first * first + n_second * second) / (n_first + n_second)
+
+
+def step_time(n, compute, parameters, bandwidth, latency):
+    sent = 2 * (n - 1) / n * 4 * parameters
+    return compute / n + sent / bandwidth + 2 * (n - 1) * latency
+
+
+def best(case):
+    return min(range(1, 65), key=lambda n: step_time(n, **case))
+
+
+def best_by_argmin(case):
+    return np.argmin(step_time(np.arange(1, 65), **case)) + 1
+
+
+# Each exercise with at least two right answers, differently spelled. A function of
+# `digits` stands for an answer that needs them.
+RIGHT = [
+    ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 10_000)),
+    ("01.1", bytes.fromhex("00000801 00002710")),
+    ("01.1", bytearray([0, 0, 8, 1, 0, 0, 39, 16])),
+    ("01.2", prepare),
+    ("01.2", lambda images: np.expand_dims(np.float32(images) / 255, -1)),
+    ("01.2", lambda images: (images / 255).reshape(-1, 28, 28, 1).astype("float32")),
+    ("01.3", split),
+    ("01.3", lambda digits: list(split(digits, prepared=True))),
+    ("02.1", 860),
+    ("02.1", np.ceil(55_000 / 64)),
+    ("02.3", lambda digits: digits[1][0][5:6] / 255),
+    ("02.3", lambda digits: digits[1][0][5][None].astype("float32") / 255),
+    ("02.2", lambda: network(None, crossentropy(from_logits=True))),
+    ("02.2", lambda: network()),
+    ("03.1", 38_448),
+    ("03.1", np.int64((5 * 5 * 32 + 1) * 48)),
+    ("03.3", layers.Conv2D(8, 3, strides=2, padding="same")),
+    ("03.3", layers.Conv2D(8, 2, strides=(2, 2), activation="relu")),
+    ("03.2", StopAt),
+    ("03.2", StopAtGet),
+    ("04.1", cut),
+    ("04.1", cut_as_sequence),
+    ("04.2", (4, 9)),
+    ("04.2", np.array([9, 4])[::-1]),
+    ("04.3", read_all),
+    ("04.3", in_parts),
+    ("05.1", twin),
+    ("05.1", twin_by_json),
+    ("05.2", {"epochs": 10, "initial_epoch": 6}),
+    ("05.2", {"initial_epoch": np.int64(6), "epochs": 10.0}),
+    ("05.3", (keep, fetch)),
+    ("05.3", (keep_plan_and_weights, fetch_plan_and_weights)),
+    ("06.1", lambda picture: 255 - picture),
+    ("06.1", np.invert),
+    ("06.1", lambda picture: 255.0 - picture),
+    ("06.2", centre),
+    ("06.2", centre_by_scipy),
+    ("06.3", vary),
+    ("06.3", vary_pen),
+    ("07.1", wilson_interval(1_974, 2_000)),
+    ("07.1", [0.981, 0.9911]),
+    ("07.2", only_one),
+    ("07.2", lambda a, b: paired_test(a, b)[:2]),
+    ("07.3", several),
+    ("07.3", several_by_name),
+    ("08.1", combine),
+    ("08.1", lambda a, n, b, m: np.average([a, b], axis=0, weights=[n, m])),
+    ("08.3", {"SGD": 0.09, "Adam": 0.003}),
+    ("08.3", {"Adam": 0.001 * 9**0.5, "SGD": 9 * 0.01}),
+    ("08.2", best),
+    ("08.2", best_by_argmin),
+]
+
+WRONG = [
+    ("01.1", "00000801", "text"),
+    ("01.1", struct.pack(">BBBBIII", 0, 0, 8, 3, 10_000, 28, 28), "header of images"),
+    ("01.1", struct.pack("<BBBBI", 0, 0, 8, 1, 10_000), "big-endian"),
+    ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 60_000), "60,000 labels"),
+    ("01.1", struct.pack(">BBBBI", 0, 0, 8, 3, 10_000), "one long row"),
+    ("01.1", struct.pack(">BBBBI", 0, 0, 9, 1, 10_000), "third byte"),
+    ("01.1", struct.pack(">BBBBI", 8, 1, 0, 0, 10_000), "two zero bytes"),
+    ("01.1", b"\0\0\x08\x01", "4 bytes"),
+    ("01.2", lambda images: images.astype("float32") / 255, "axis is missing"),
+    ("01.2", lambda images: prepare(prepare(images) * 255), "added twice"),
+    ("01.2", lambda images: images[:, None] / 255, "Channels first"),
+    ("01.2", lambda images: images[None] / 255, "before the images"),
+    ("01.2", lambda images: images[..., None].astype("float32"), "go up to 255"),
+    ("01.2", lambda images: images[..., None] // 255, "whole numbers"),
+    ("01.2", lambda images: prepare(images) / 255, "twice"),
+    ("01.2", lambda images: images[..., None] / images.max(), "largest pixel"),
+    ("01.2", lambda images: images[..., None] / 255, "float64"),
+    ("01.2", lambda images: prepare(np.multiply(images, 2, out=images)), "changes"),
+    ("01.2", lambda images: 1 - prepare(images), "not the pixels divided"),
+    ("01.2", lambda images: prepare(images, 1), "TypeError"),
+    ("01.2", lambda images: None, "return"),
+    ("01.2", 255, "A function is asked for, and this is an int"),
+    ("01.3", lambda digits: split(digits)[:3], "Four arrays"),
+    ("01.3", lambda digits: split(digits, np.arange(60_000)), "in a row"),
+    ("01.3", lambda digits: split(digits, shuffled_labels=True), "belong"),
+    (
+        "01.3",
+        lambda digits: (*split(digits)[:2], *(a[:10_000] for a in digits[1])),
+        "no longer a test",
+    ),
+    (
+        "01.3",
+        lambda digits: (*split(digits)[:2], *(a[:10_000] for a in split(digits)[:2])),
+        "both parts",
+    ),
+    (
+        "01.3",
+        lambda digits: tuple(a[:100] for a in split(digits)),
+        "100 to learn from",
+    ),
+    ("01.3", lambda digits: (*split(digits)[:3], digits[0][1]), "labels in y_val"),
+    ("02.1", 859, "smaller batch"),
+    ("02.1", 859.375, "whole one"),
+    ("02.1", 938, "kept for validation"),
+    ("02.1", 1_719, "batches of 32"),
+    ("02.1", 55_000, "Those are images"),
+    ("02.1", 64, "size of a batch"),
+    ("02.1", 3, "Steps are batches"),
+    ("02.1", "860", "this is a str"),
+    ("02.3", lambda digits: digits[1][0][5] / 255, "no batch axis"),
+    ("02.3", lambda digits: digits[1][0][5:6], "learnt from 0 to 1"),
+    ("02.3", lambda digits: prepare(digits[1][0][5:6]), "none"),
+    ("02.3", lambda digits: prepare(digits[1][0][5]), "stands last"),
+    ("02.3", lambda digits: digits[1][0][:6] / 255, "(6, 28, 28)"),
+    ("02.3", lambda digits: digits[1][0][5:6] / 255**2, "twice"),
+    ("02.3", lambda digits: digits[1][0][4:5] / 255, "test image 5"),
+    ("02.2", lambda: network(None), "takes them for probabilities"),
+    (
+        "02.2",
+        lambda: network("softmax", crossentropy(from_logits=True)),
+        "Softmax twice",
+    ),
+    ("02.2", lambda: network(None, "sparse_categorical_crossentropy"), "one-hot"),
+    ("02.2", lambda: network(None, crossentropy(), compiled=False), "not compiled"),
+    ("02.2", lambda: "a network", "not a network"),
+    ("03.1", 38_400, "bias"),
+    ("03.1", 1_248, "You counted one"),
+    ("03.1", 801, "one filter"),
+    ("03.1", 38_432, "changed places"),
+    ("03.1", 5, "height × width"),
+    ("03.1", 13_872, "5×5"),
+    ("03.3", layers.MaxPooling2D(2), "no new channels"),
+    ("03.3", layers.Conv2D(8, 3, strides=2), "`padding`"),
+    ("03.3", layers.Conv2D(8, 3, padding="same"), "one pixel at a time"),
+    ("03.3", layers.Conv2D(8, 3, 3), "third number"),
+    ("03.3", layers.Conv2D(16, 2, 2), "(14, 14, 16)"),
+    ("03.3", "Conv2D", "this is a str"),
+    ("03.2", OldName, "old Keras"),
+    ("03.2", OldNameGet, "old Keras"),
+    ("03.2", OnTraining, "training images"),
+    ("03.2", AtOnce, "after epoch 1"),
+    ("03.2", Never, "lets all epochs pass"),
+    ("03.2", OnItself, "self.model"),
+    ("03.2", Fails, "KeyError"),
+    ("03.2", StopAt(), "no brackets"),
+    ("04.1", lambda model, name: cut(model, name, early=1), "one layer too early"),
+    ("04.1", lambda model, name: model, "whole network"),
+    ("04.1", cut_anew, "drawn anew"),
+    (
+        "04.1",
+        lambda model, name: keras.Model(model.inputs, model.get_layer(name).output),
+        "never been called",
+    ),
+    ("04.2", (9, 4), "label comes first"),
+    ("04.2", (4, 4), "no mistake"),
+    ("04.2", (2, 7), "By rate"),
+    ("04.2", (7, 2), "darkest"),
+    (
+        "04.3",
+        lambda model, images: np.array(
+            [model.predict(i[None], verbose=0).argmax() for i in images]
+        ),
+        "3,000 times",
+    ),
+    ("04.3", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
+    (
+        "04.3",
+        lambda model, images: np.array([np.argmax(model(i[None])) for i in images]),
+        "each image alone",
+    ),
+    (
+        "04.3",
+        lambda model, images: np.array([np.argmax(model(i)) for i in images]),
+        "batch axis",
+    ),
+    ("04.3", lambda model, images: model.predict(images), "probabilities"),
+    ("04.3", lambda model, images: model.predict(images).argmax(axis=0), "`axis`"),
+    ("04.3", lambda model, images: model.predict(images).argmax(), "shape is ()"),
+    ("05.1", lambda model: model, "second name"),
+    ("05.1", keras.models.clone_model, "drawn anew"),
+    ("05.1", wrong_way, "wrong way"),
+    ("05.1", sharing, "share their weights"),
+    ("05.1", lambda model: twin(model).set_weights(model.get_weights()), "return"),
+    ("05.2", {"epochs": 4, "initial_epoch": 6}, "not how many are left"),
+    ("05.2", {"epochs": 10, "initial_epoch": 7}, "counts from 0"),
+    ("05.2", {"epochs": 10, "initial_epoch": 5}, "which is the next"),
+    ("05.2", {"epochs": 10, "initial_epoch": 0}, "adds epochs"),
+    ("05.2", {"epochs": 10}, "dictionary"),
+    ("05.2", 6, "dictionary"),
+    ("05.3", (keep_h5, fetch_h5), "loads only whole networks"),
+    ("05.3", (lambda model, folder: model.save(folder / "x.V1"), fetch), "ending"),
+    ("05.3", (keep_in_memory, lambda folder: KEPT[0]), "in memory"),
+    ("05.3", (lambda model, folder: None, fetch), "wrote nothing"),
+    ("05.3", (keep_plan_and_weights, fetch_plan), "not the weights"),
+    ("05.3", (keep_pickle, fetch), "pickle"),
+    ("06.1", lambda picture: picture, "dark on light"),
+    ("06.1", lambda picture: -picture, "ran over"),
+    ("06.1", lambda picture: 1 - picture, "ran over"),
+    ("06.1", lambda picture: 1 - picture / 255, "divides by 255 itself"),
+    ("06.1", lambda picture: -picture.astype(int), "negative"),
+    ("06.1", lambda picture: (picture < 128) * 255, "the more the darker"),
+    ("06.2", lambda image: image, "not moved"),
+    ("06.2", centre_box, "box"),
+    ("06.2", lambda image: moved(image, mass(image) - 14), "away"),
+    ("06.2", lambda image: moved(image, (14 - mass(image))[::-1]), "places"),
+    ("06.2", lambda image: moved(image, (1, 1)), "not near"),
+    ("06.2", lambda image: image[3:15, 4:12], "(12, 8)"),
+    ("06.2", lambda image: image * 0, "gone"),
+    ("06.2", lambda image: centre(image) // 2, "lost or added"),
+    ("06.3", vary_in_place, "changes the images"),
+    ("06.3", lambda images, rng: images, "Nothing"),
+    ("06.3", lambda images, rng: np.roll(images, 1, axis=1), "in the same way"),
+    ("06.3", mirror, "mirrored"),
+    (
+        "06.3",
+        lambda images, rng: mirror(images.swapaxes(1, 2), rng).swapaxes(1, 2),
+        "up",
+    ),
+    ("06.3", lambda images, rng: vary(images, rng, reach=7), "five pixels"),
+    ("06.3", noise, "recognise"),
+    ("06.3", lambda images, rng: vary(images, rng) / 255, "0 to 1"),
+    ("06.3", lambda images, rng: vary(images, rng)[0], "shape"),
+    ("06.3", lambda images, rng: vary(images, rng) * 2.0, "0 to 255"),
+    (
+        "06.3",
+        lambda images, rng: vary(images, rng) * (rng.random((40, 1, 1)) < 0.5),
+        "no ink",
+    ),
+    ("07.1", wilson_interval(9_870, 10_000), "10,000 images"),
+    ("07.1", (0.98204, 0.99196), "Equally far"),
+    ("07.1", (98.1, 99.1), "percentages"),
+    ("07.1", (0.991, 0.981), "lower end"),
+    ("07.1", wilson_interval(1_900, 2_000), "how many right"),
+    ("07.2", lambda a, b: only_one(b, a), "changed places"),
+    ("07.2", lambda a, b: (a.sum(), b.sum()), "both read right"),
+    ("07.2", lambda a, b: ((a & b).sum(), (~a & ~b).sum()), "alike"),
+    ("07.2", lambda a, b: (0, 0), "you get 0 and 0"),
+    ("07.2", lambda a, b: 3, "Two counts"),
+    ("07.3", piled_up, "pile up"),
+    ("07.3", reused, "build anew"),
+    ("07.3", unseeded, "set the seed"),
+    ("07.3", one_seed, "its own seed"),
+    ("07.3", lambda *given: several(*given)[:2], "2 scores"),
+    ("07.3", lambda *given: [1 - score for score in several(*given)], "not those"),
+    ("08.1", lambda a, n, b, m: (a + b) / 2, "plain mean"),
+    ("08.1", lambda a, n, b, m: a + b, "the sum"),
+    ("08.1", lambda a, n, b, m: combine(a, m, b, n), "changed places"),
+    ("08.1", lambda a, n, b, m: n * a + m * b, "divide by"),
+    ("08.1", lambda a, n, b, m: a, "sum up"),
+    ("08.3", {"SGD": 0.01, "Adam": 0.001}, "as it was"),
+    ("08.3", {"SGD": 0.03, "Adam": 0.009}, "changed places"),
+    ("08.3", {"SGD": 0.09, "Adam": 0.009}, "gentler"),
+    ("08.3", {"SGD": 0.03, "Adam": 0.003}, "in step"),
+    ("08.3", (0.09, 0.003), "dictionary"),
+    ("08.2", lambda case: 64, "slowest"),
+    ("08.2", lambda case: best(case) - 1, "One too few"),
+    ("08.2", lambda case: step_time(best(case), **case), "shortest time"),
+    ("08.2", lambda case: 2, "every number"),
+]
+
+# What learners fail at again and again, and the hint that is for it alone.
+CATALOGUE = {
+    "the channel axis is missing, or added twice": ("01.2", "added twice"),
+    "loss and labels do not match": ("02.2", "one-hot"),
+    "softmax and from_logits mixed up": ("02.2", "Softmax twice"),
+    "the test set as validation set": ("01.3", "no longer a test"),
+    "batches taken for images": ("02.1", "Those are images"),
+    "dark on light": ("06.1", "dark on light"),
+    "not centred": ("06.2", "not moved"),
+    "prepared differently from training": ("02.3", "learnt from 0 to 1"),
+    "one part made from the other": ("01.3", "both parts"),
+    "memory runs out on the whole test set": ("04.3", "in memory"),
+    "models built in a loop pile up": ("07.3", "pile up"),
+    "predict in a loop": ("04.3", "3,000 times"),
+    "a saved model does not load": ("05.3", "loads only whole networks"),
+    "a Sequential that has never been called": ("04.1", "never been called"),
+    "history['acc']": ("03.2", "old Keras"),
+    "a second fit goes on from the first": ("07.3", "build anew"),
+}
+
+
+def said(capsys, digits, number, answer):
+    """Return what `check` prints; see that it is one line about this exercise."""
+    if number in ("01.3", "02.3") and callable(answer):
+        answer = answer(digits)
+    more = {"01.3": (digits,), "02.3": (digits,), "04.2": (LABELS, ANSWERS)}
+    if number == "05.3":
+        answer, *rest = answer if isinstance(answer, tuple) else (answer, answer)
+        check(number, answer, *rest)
+    else:
+        check(number, answer, *more.get(number, ()))
+    captured = capsys.readouterr()
+    lines = [line for line in captured.out.splitlines() if line.startswith("Exercise")]
+    assert len(lines) == 1
+    assert captured.out.endswith(lines[0] + "\n")
+    return lines[0]
+
+
+def each(table):
+    """Name the cases of a table, so that a failing one can be found."""
+    return pytest.mark.parametrize(
+        table[0],
+        [
+            pytest.param(*row, id="-".join([row[0], str(k), *row[2:]]))
+            for k, row in enumerate(table[1])
+        ],
+    )
+
+
+@each((("number", "answer"), RIGHT))
+def test_right(capsys, digits, number, answer):
+    line = said(capsys, digits, number, answer)
+    assert re.fullmatch(rf"Exercise {number}: right\. [^!]{{20,}}\.", line), line
+
+
+@each((("number", "answer", "hint"), WRONG))
+def test_wrong(capsys, digits, number, answer, hint):
+    line = said(capsys, digits, number, answer)
+    assert line.startswith(f"Exercise {number}: not yet. ")
+    assert hint in line, line
+    assert "Traceback" not in line
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_blank(capsys, digits, number):
+    blanks = {
+        "01.3": [(..., ..., ..., ...)],
+        "03.2": [Blank],
+        "04.2": [(..., ...)],
+        "05.2": [{"epochs": ..., "initial_epoch": ...}],
+        "05.3": [(lambda model, folder: ..., lambda folder: ...)],
+        "08.3": [{"SGD": ..., "Adam": ...}],
+    }
+    functions = ["01.2", "02.2", "04.1", "04.3", "05.1", "06.1", "06.2", "06.3"]
+    if number in [*functions, "07.2", "07.3", "08.1", "08.2"]:
+        blanks[number] = [lambda *given: ...]
+    for answer in [..., *blanks.get(number, [])]:
+        line = said(capsys, digits, number, answer)
+        assert line == f"Exercise {number}: not answered yet."
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize(
+    "odd",
+    ["a word", None, object(), [], {}, np.zeros((2, 3)), lambda *given: object()],
+    ids=["str", "None", "object", "list", "dict", "array", "function"],
+)
+def test_odd_answers_are_wrong_in_one_line(capsys, digits, number, odd):
+    if number in ("01.3", "02.3") and callable(odd):
+        odd = object()
+    assert "not yet. " in said(capsys, digits, number, odd)
+
+
+def test_every_exercise_has_answers_of_each_kind():
+    for table in (RIGHT, WRONG):
+        assert {number for number, *_ in table} == set(NUMBERS)
+    spellings = [number for number, _ in RIGHT]
+    assert min(spellings.count(number) for number in NUMBERS) >= 2
+
+
+@pytest.mark.parametrize("failure", CATALOGUE)
+def test_the_catalogue_is_caught(failure):
+    number, hint = CATALOGUE[failure]
+    assert (number, hint) in [(wrong, part) for wrong, _, part in WRONG]
+
+
+@pytest.mark.parametrize("number", ["2.2", "09.1", "01.4", "", 2.2, None])
+def test_unknown_exercise(capsys, number):
+    check(number, 1)
+    assert "go from 01.1 to 08.3" in capsys.readouterr().out
+
+
+def test_later_random_numbers_do_not_depend_on_answers(capsys):
+    drawn = []
+    for answer in (..., twin):
+        keras.utils.set_random_seed(0)
+        check("05.1", answer)
+        drawn.append((random.random(), np.random.random()))  # noqa: NPY002
+    assert drawn[0] == drawn[1]
+
+
+def test_networks_of_a_check_are_let_go(capsys):
+    def networks():
+        gc.collect()
+        return sum(isinstance(thing, keras.Model) for thing in gc.get_objects())
+
+    check("05.1", twin)
+    before = networks()
+    for _ in range(3):
+        check("05.1", twin)
+    assert networks() == before
