@@ -6,8 +6,8 @@ import numpy as np
 __all__ = ["Jiggled", "jiggle"]
 
 
-def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2):
-    """Turn, scale and move every image by random amounts of its own.
+def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, share=1):
+    """Turn, scale, move and slant every image by random amounts of its own.
 
     Parameters
     ----------
@@ -20,18 +20,27 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2):
         Up to so large a share larger or smaller.
     shift : float
         Up to so many pixels in each direction.
+    slant : float
+        Up to so many pixels to the side for each pixel of height.
+    share : float
+        The chance of each image to be varied at all.
 
     Returns
     -------
     tensor of float32, shape (n, height, width, 1)
     """
     n, middle = len(images), (images.shape[1] - 1) / 2
-    angle = np.radians(rng.uniform(-turn, turn, n))
-    scale = rng.uniform(1 - zoom, 1 + zoom, n)
+    varied = rng.random(n) < share
+
+    def draw(reach):
+        return rng.uniform(-reach, reach, n) * varied
+
+    angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    x, y = middle + rng.uniform(-shift, shift, (2, n))
+    x, y = middle + draw(shift), middle + draw(shift)
     # Two rows of an affine matrix that keeps the middle in place, but for the shift.
-    rows = [cos, -sin, x - middle * (cos - sin), sin, cos, y - middle * (sin + cos)]
+    a, b, c, d = cos, lean * cos - sin, sin, lean * sin + cos
+    rows = [a, b, x - middle * (a + b), c, d, y - middle * (c + d)]
     matrix = np.stack([*rows, np.zeros(n), np.zeros(n)], axis=1).astype("float32")
     return keras.ops.image.affine_transform(images, matrix)
 
@@ -49,11 +58,13 @@ class Jiggled(keras.utils.PyDataset):
     batch_size : int
         Images left over at an epoch's end wait for the next epoch.
     seed : int
+    **how
+        For `jiggle`: how far images may vary.
     """
 
-    def __init__(self, x, y, batch_size, seed=0):
+    def __init__(self, x, y, batch_size, seed=0, **how):
         super().__init__()
-        self.x, self.y, self.batch_size = x, y, batch_size
+        self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
         self.seed, self.epoch = seed, -1
         self.on_epoch_end()
 
@@ -73,4 +84,4 @@ class Jiggled(keras.utils.PyDataset):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        return jiggle(self.x[chosen], rng), self.y[chosen]
+        return jiggle(self.x[chosen], rng, **self.how), self.y[chosen]

@@ -40,8 +40,8 @@ class Recipe:
         The share of the training images that the recipe holds out itself.
     smoothing : float
         The share of each one-hot label that is spread over all ten digits.
-    jiggled : bool
-        Whether images are varied anew in each epoch.
+    jiggled : dict, optional
+        How far images are varied, anew in each epoch: arguments of `jiggle`.
     steps_per_execution : int
         Steps that TensorFlow takes in one go: less overhead for small networks.
     """
@@ -54,7 +54,7 @@ class Recipe:
     source: str
     validation_split: float = 0.0
     smoothing: float = 0.0
-    jiggled: bool = False
+    jiggled: dict | None = None
     steps_per_execution: int = 1
 
     def build(self, steps=1):
@@ -104,8 +104,8 @@ class Recipe:
         keras.utils.set_random_seed(seed)
         y = keras.utils.to_categorical(y, 10)
         options = {"epochs": epochs, "verbose": 0} | options
-        if self.jiggled:
-            data = Jiggled(x, y, self.batch_size, seed)
+        if self.jiggled is not None:
+            data = Jiggled(x, y, self.batch_size, seed, **self.jiggled)
             model = self.build(steps=epochs * len(data))
             return model, model.fit(data, **options)
         learnt = len(x) - int(len(x) * self.validation_split)
@@ -285,7 +285,7 @@ RECIPES = {
         parameters=185_258,
         source="this course, lesson 7: made for accuracy",
         smoothing=0.1,
-        jiggled=True,
+        jiggled={"turn": 10, "zoom": 0.1, "shift": 2},
         steps_per_execution=10,
     ),
 }

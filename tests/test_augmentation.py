@@ -53,8 +53,32 @@ def test_a_quarter_turn_turns(spot):
         def uniform(self, low, high, size):
             return np.full(size, high)
 
+        def random(self, size):
+            return np.zeros(size)
+
     turned = np.asarray(jiggle(bar, Fixed(), turn=90, zoom=0, shift=0))[0, ..., 0]
     np.testing.assert_allclose(turned, bar[0, ..., 0].T, atol=1e-3)
+
+
+def test_slanting_moves_the_top_to_the_side(spot):
+    bar = np.zeros((1, 28, 28, 1), np.float32)
+    bar[0, 4:24, 13:15] = 1
+    many = np.repeat(bar, 50, axis=0)
+    slanted = np.asarray(
+        jiggle(many, np.random.default_rng(0), turn=0, zoom=0, shift=0, slant=0.3)
+    )[..., 0]
+    tops = np.array([centre(image[:8])[1] for image in slanted]) - 13.5
+    feet = np.array([centre(image[20:])[1] for image in slanted]) - 13.5
+    np.testing.assert_allclose(tops, -feet, atol=0.1)
+    assert np.abs(tops).max() > 1.5
+    np.testing.assert_allclose(slanted.sum(axis=2)[:, 6:22], 2, atol=1e-3)
+
+
+def test_a_share_is_left_as_it_is(spot):
+    many = np.repeat(spot, 400, axis=0)
+    varied = np.asarray(jiggle(many, np.random.default_rng(0), share=0.25))
+    same = [np.allclose(image, spot[0], atol=1e-5) for image in varied]
+    assert 0.7 < np.mean(same) < 0.8
 
 
 def test_every_epoch_has_its_own_order_and_every_image_once():
