@@ -10,7 +10,7 @@ endif
 # JupyterLab refuses root, as which containers run, unless told.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: help lab test course bench set-up notebooks hero lock
+.PHONY: help lab test course bench set-up notebooks handout hero lock
 
 help:
 	@echo "make lab        open the course in JupyterLab"
@@ -18,6 +18,7 @@ help:
 	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
+	@echo "make handout    write build/handout/handwritten-digits.zip, without solutions"
 	@echo "make hero       draw the README's picture again"
 	@echo "make lock       renew requirements.lock"
 
@@ -40,6 +41,10 @@ bench: set-up
 
 notebooks: set-up
 	$(VENV_PYTHON) scripts/course.py --store $(ARGS)
+
+# Needs nothing but Python itself.
+handout:
+	$(PYTHON) scripts/handout.py
 
 hero: set-up
 	$(VENV_PYTHON) scripts/hero.py

@@ -1,14 +1,26 @@
-"""The front door: what it promises is there."""
+"""The front door, for readers and for instructors: what it promises is there."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
 from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
+
+from mnist_tutorial.exercises import check
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTRUCTORS = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+PAGES = {"README.md": README, "INSTRUCTORS.md": INSTRUCTORS}
 LESSONS = sorted(path.name for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
@@ -18,13 +30,23 @@ def lesson_rows(text, prefix=""):
     return re.findall(row, text)
 
 
-def test_links_and_pictures():
-    links = re.findall(r"\[([^]]*)\]\(([^)]+)\)", README)
+def anchors(text):
+    """Return what links within a page may name: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures(page):
+    links = re.findall(r"\[([^]]*)\]\(([^)]+)\)", PAGES[page])
     assert len(links) > 10
     for text, target in links:
         assert text.strip()
-        if not target.startswith("https://"):
-            assert (ROOT / unquote(target)).exists(), target
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        assert (ROOT / unquote(file)).exists(), target
+        assert not anchor or anchor in anchors(PAGES[file or page]), target
 
 
 def test_every_lesson_is_in_the_table():
@@ -50,9 +72,153 @@ def test_titles_are_the_lessons_own(path):
     assert title in [title for _, title, _, _ in lesson_rows(README, "notebooks/")]
 
 
-def test_each_command_exists():
+@pytest.mark.parametrize("page", PAGES)
+def test_each_command_exists(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    commands = set(re.findall(r"^make (\w+)", README, re.MULTILINE))
-    assert {"lab", "course", "test"} <= commands
+    commands = set(re.findall(r"(?:^|`)make ([\w-]+)", PAGES[page], re.MULTILINE))
+    assert {"lab", "course", "handout"} <= commands
     for command in commands:
         assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+
+
+def test_the_course_has_one_address():
+    """One replacement puts the address of a copy everywhere."""
+    before = r"(?:mybinder\.org/v2/gh|colab\.research\.google\.com/github|github\.com)/"
+    found = re.findall(rf"{before}([\w.-]+/[\w-]+)", README + INSTRUCTORS)
+    assert len(found) >= 4
+    assert len(set(found)) == 1
+
+
+def test_instructors_see_the_minutes_that_readers_see():
+    """The table of INSTRUCTORS.md: its minutes, its estimates and its sums."""
+    row = r"\| ([0-8]|All)\.? [^|]*\| (\d+) \| (\d+) \| (\d+) \| [^|]+ \|"
+    *rows, total = re.findall(row, INSTRUCTORS)
+    there = lesson_rows(README, "notebooks/")
+    assert [row[:2] for row in rows] == [(number, last) for number, *_, last in there]
+    for number, minutes, _, whole in rows:
+        assert int(whole) == int(minutes) + (10 if number != "0" else 0)
+    _, *columns = zip(*rows, strict=True)
+    assert list(total[1:]) == [str(sum(map(int, column))) for column in columns]
+
+
+def test_sessions_take_as_long_as_they_say():
+    """The minutes of the half day, of the two evenings and of the week."""
+    half_day = re.findall(r"^\| (\d):(\d\d) \| (\d+) \|", INSTRUCTORS, re.MULTILINE)
+    clock = 0
+    for hours, minutes, length in half_day:
+        assert 60 * int(hours) + int(minutes) == clock
+        clock += int(length)
+    assert clock == 210
+    evenings = re.findall(
+        r"^\| [a-z][^|]* \| (\d+) \| [a-z][^|]* \| (\d+) \|$", INSTRUCTORS, re.MULTILINE
+    )
+    first, second = zip(*evenings, strict=True)
+    assert sum(map(int, first)) == sum(map(int, second)) == 150
+    days = re.findall(r"^\| \d \| [^|]+ \| (\d+) \|$", INSTRUCTORS, re.MULTILINE)
+    assert len(days) == 5
+    assert all(int(day) <= 60 for day in days)
+
+
+def test_instructors_find_every_lesson():
+    headings = re.findall(r"^### (\d\. .+)$", INSTRUCTORS, re.MULTILINE)
+    rows = lesson_rows(README, "notebooks/")
+    assert headings == [f"{number}. {title}" for number, title, _, _ in rows]
+
+
+def test_instructors_see_what_a_check_prints(capsys):
+    (shown,) = re.findall(r"```text\n(Exercise .+?)```", INSTRUCTORS, re.DOTALL)
+    for answer in (..., 860, 55_000):
+        check("02.1", answer)
+    assert capsys.readouterr().out == shown
+
+
+# --- Colab -------------------------------------------------------------------
+
+
+def colab_cell():
+    """Return the cell that README.md gives for Colab."""
+    (cell,) = re.findall(r"```python\n(!git clone.*?)```", README, re.DOTALL)
+    return cell
+
+
+def test_colab_gets_what_the_project_asks_for():
+    """Colab has the other packages; its own notebook server must stay as it is."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {Requirement(line) for line in project["dependencies"]}
+    listed = {Requirement(text) for text in re.findall(r'"([^"]+)"', colab_cell())}
+    assert {requirement.name for requirement in listed} == {"keras", "tensorflow"}
+    assert listed <= wanted
+
+
+@pytest.fixture
+def machine_like_colab(tmp_path):
+    """A Python with all packages but the course, and pip without a network.
+
+    Returns a function that runs a cell in a fresh IPython there.
+    """
+    place = tmp_path / "python"
+    venv.create(place, symlinks=os.name != "nt")
+    scheme = sysconfig.get_preferred_scheme("prefix")
+    paths = {"base": str(place), "platbase": str(place)}
+    site = Path(sysconfig.get_path("purelib", scheme, paths))
+    # Python looks there too, but reads no .pth file there, as the course's own is:
+    # so all packages are known but this one.
+    (site / "packages.pth").write_text(sysconfig.get_path("purelib"), "utf-8")
+    python = Path(
+        sysconfig.get_path("scripts", scheme, paths), Path(sys.executable).name
+    )
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("PIP_", "PYTHON"))}
+    offline = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        # To pip, 0 means what --no-build-isolation means: setuptools is at hand.
+        "PIP_NO_BUILD_ISOLATION": "0",
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+    }
+
+    def run(cell):
+        (tmp_path / "content").mkdir(exist_ok=True)
+        (tmp_path / "cell.ipy").write_text(cell, encoding="utf-8")
+        return subprocess.run(
+            [python, "-m", "IPython", "--colors=NoColor", tmp_path / "cell.ipy"],
+            cwd=tmp_path / "content",
+            env=ours | offline,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Colab is Linux")
+@pytest.mark.skipif(
+    not (shutil.which("git") and (ROOT / ".git").exists()), reason="no git checkout"
+)
+def test_the_colab_cell(machine_like_colab, tmp_path):
+    """Run it as Colab does, on a clone of this repository, and again."""
+    cell = re.sub(r"https://\S+\.git", ROOT.as_uri(), colab_cell())
+    assert cell != colab_cell()
+    assert "No module named 'mnist_tutorial'" in (
+        machine_like_colab("import mnist_tutorial").stdout
+    )
+    looks = """
+import os, mnist_tutorial
+print("at", os.getcwd())
+print("package", mnist_tutorial.__file__)
+print("beside", os.path.exists("01_load_data.ipynb"), os.path.exists("../assets"))
+"""
+    clone = tmp_path / "content" / "handwritten-digits"
+    for _ in range(2):  # Colab may ask for a restart, and for the cell again.
+        done = machine_like_colab(cell + looks)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"at {clone / 'notebooks'}" in done.stdout
+        package = Path(re.search(r"^package (.+)$", done.stdout, re.MULTILINE)[1])
+        assert package.is_relative_to(tmp_path / "python")
+        assert "beside True True" in done.stdout
+        assert "ERROR" not in done.stdout + done.stderr
+    installed, cloned = (
+        {path.relative_to(folder) for path in folder.rglob("*.py")}
+        for folder in (package.parent, clone / "mnist_tutorial")
+    )
+    assert installed == cloned
