@@ -5,14 +5,16 @@ import numpy as np
 
 __all__ = ["Jiggled", "jiggle"]
 
+KNOTS = 5  # along each side: where the waves of an image are drawn
 
-def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, share=1):
-    """Turn, scale, move and slant every image by random amounts of its own.
+
+def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1):
+    """Turn, scale, move, slant and bend every image by random amounts of its own.
 
     Parameters
     ----------
     images : ndarray of float32, shape (n, height, width, 1)
-        Background 0.
+        Square, with a rim of background.
     rng : numpy.random.Generator
     turn : float
         Up to so many degrees either way.
@@ -22,27 +24,54 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, share=1):
         Up to so many pixels in each direction.
     slant : float
         Up to so many pixels to the side for each pixel of height.
+    wave : float
+        Every part of the image moves a little on its own, smoothly: the standard
+        deviation of that, in pixels.
     share : float
         The chance of each image to be varied at all.
 
     Returns
     -------
-    tensor of float32, shape (n, height, width, 1)
+    ndarray of float32, shape (n, height, width, 1)
     """
-    n, middle = len(images), (images.shape[1] - 1) / 2
+    n, size = len(images), images.shape[1]
     varied = rng.random(n) < share
 
     def draw(reach):
-        return rng.uniform(-reach, reach, n) * varied
+        return (rng.uniform(-reach, reach, n) * varied)[:, None, None]
 
     angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    x, y = middle + draw(shift), middle + draw(shift)
-    # Two rows of an affine matrix that keeps the middle in place, but for the shift.
-    a, b, c, d = cos, lean * cos - sin, sin, lean * sin + cos
-    rows = [a, b, x - middle * (a + b), c, d, y - middle * (c + d)]
-    matrix = np.stack([*rows, np.zeros(n), np.zeros(n)], axis=1).astype("float32")
-    return keras.ops.image.affine_transform(images, matrix)
+    # Where each pixel of the result comes from, counted from the middle.
+    y, x = (axis - (size - 1) / 2 for axis in np.ogrid[:size, :size])
+    rows, columns = sin * x + (lean * sin + cos) * y, cos * x + (lean * cos - sin) * y
+    rows, columns = rows + draw(shift), columns + draw(shift)
+    if wave:
+        knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
+        down, right = _hills(size) @ knots @ _hills(size).T
+        rows, columns = rows + down, columns + right
+    return _sample(images, rows + (size - 1) / 2, columns + (size - 1) / 2)
+
+
+def _hills(size):
+    """Return how much each of the knots moves each pixel, shape (size, KNOTS)."""
+    place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
+    return (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
+
+
+def _sample(images, rows, columns):
+    """Read each image between its pixels, bilinearly; beyond the rim, read the rim."""
+    n, size = len(images), images.shape[1]
+    flat = images.ravel()
+    rows, columns = (
+        np.clip(a, 0, size - 1.001).astype("float32") for a in (rows, columns)
+    )
+    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    down, right = rows % 1, columns % 1
+    corner = (np.arange(n, dtype=np.int32)[:, None, None] * size + top) * size + left
+    above = flat[corner] * (1 - right) + flat[corner + 1] * right
+    below = flat[corner + size] * (1 - right) + flat[corner + size + 1] * right
+    return (above * (1 - down) + below * down)[..., None]
 
 
 class Jiggled(keras.utils.PyDataset):

@@ -74,6 +74,19 @@ def test_slanting_moves_the_top_to_the_side(spot):
     np.testing.assert_allclose(slanted.sum(axis=2)[:, 6:22], 2, atol=1e-3)
 
 
+def test_waves_move_each_part_on_its_own():
+    dots = np.zeros((1, 28, 28, 1), np.float32)
+    for row, column in ((6, 6), (6, 20), (20, 6), (20, 20)):
+        dots[0, row - 1 : row + 2, column - 1 : column + 2] = 1
+    many = np.repeat(dots, 200, axis=0)
+    bent = jiggle(many, np.random.default_rng(0), turn=0, zoom=0, shift=0, wave=1)
+    assert bent.dtype == np.float32
+    moves = np.array([centre(image[:14, :14, 0]) for image in bent]) - 6
+    others = np.array([centre(image[14:, 14:, 0]) for image in bent]) - 6
+    assert 0.5 < moves.std() < 1.2
+    assert abs(np.corrcoef(moves[:, 0], others[:, 0])[0, 1]) < 0.3
+
+
 def test_a_share_is_left_as_it_is(spot):
     many = np.repeat(spot, 400, axis=0)
     varied = np.asarray(jiggle(many, np.random.default_rng(0), share=0.25))
