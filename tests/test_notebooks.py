@@ -159,6 +159,36 @@ def test_bones(lesson):
     assert len(headings) >= 4
 
 
+def verdicts(notebook):
+    """Return exercise and verdict for each check in the stored outputs."""
+    text = "\n".join(map(output_text, code_cells(notebook)))
+    return re.findall(
+        r"^Exercise (\S+): (not answered yet|right)\.", text, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("lesson_path", LESSONS[1:], ids=lambda path: path.stem)
+def test_three_exercises(lesson_path):
+    lesson = read(lesson_path)
+    numbers = [f"{lesson_path.name[:2]}.{k}" for k in (1, 2, 3)]
+    assert verdicts(lesson) == [(number, "not answered yet") for number in numbers]
+    for before, cell in pairwise(lesson.cells):
+        if asked := re.search(r'^check\("\d\d\.(\d)"', cell.source, re.MULTILINE):
+            assert before.source.startswith(f"**Exercise {asked[1]}.** ")
+
+
+@pytest.mark.parametrize("lesson_path", LESSONS[1:], ids=lambda path: path.stem)
+def test_solutions(lesson_path):
+    solutions = lesson_path.parent / "solutions" / f"{lesson_path.stem}_solutions.ipynb"
+    numbers = [f"{lesson_path.name[:2]}.{k}" for k in (1, 2, 3)]
+    assert verdicts(read(solutions)) == [(number, "right") for number in numbers]
+    # Each asks what its lesson asks, word for word, and says why.
+    asked = re.findall(r"^\*\*Exercise \d\.\*\* (.+)$", prose(read(lesson_path)), re.M)
+    text = prose(read(solutions))
+    assert len(asked) == 3
+    assert all(question in text for question in asked)
+
+
 def test_headings(notebook):
     levels = [
         len(hashes) for hashes in re.findall(r"^(#+) \S", prose(notebook), re.MULTILINE)
