@@ -39,6 +39,15 @@ def split(digits, order=None, shuffled_labels=False, prepared=False):
     return x[:50_000], y[:50_000], x[50_000:], y[50_000:]
 
 
+# The last images, shuffled only afterwards; and every sixth image.
+SHUFFLED_LATER = np.r_[:50_000, 50_000 + np.random.default_rng(3).permutation(10_000)]
+SIXTHS = np.r_[np.flatnonzero(np.arange(60_000) % 6), 0:60_000:6]
+
+
+def one_hot_labels(x_fit, y_fit, x_val, y_val):
+    return x_fit, np.eye(10)[y_fit], x_val, np.eye(10)[y_val]
+
+
 def prepare(images):
     return images[..., np.newaxis].astype("float32") / 255
 
@@ -140,6 +149,12 @@ def in_parts(model, images):
 
 def twin(model):
     copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def other_layers(model):
+    copy = network(None)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -330,6 +345,7 @@ RIGHT = [
     ("01.2", lambda images: (images / 255).reshape(-1, 28, 28, 1).astype("float32")),
     ("01.3", split),
     ("01.3", lambda digits: list(split(digits, prepared=True))),
+    ("01.3", lambda digits: one_hot_labels(*split(digits))),
     ("02.1", 860),
     ("02.1", np.ceil(55_000 / 64)),
     ("02.3", lambda digits: digits[1][0][5:6] / 255),
@@ -376,7 +392,9 @@ RIGHT = [
 ]
 
 WRONG = [
-    ("01.1", "00000801", "text"),
+    ("01.1", "00000801", "a str"),
+    ("01.1", [0, 0, 8, 1, 10_000], "a list"),
+    ("01.1", b"00 00 08 01 00 00 27 10", "letters"),
     ("01.1", struct.pack(">BBBBIII", 0, 0, 8, 3, 10_000, 28, 28), "header of images"),
     ("01.1", struct.pack("<BBBBI", 0, 0, 8, 1, 10_000), "big-endian"),
     ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 60_000), "60,000 labels"),
@@ -395,11 +413,22 @@ WRONG = [
     ("01.2", lambda images: images[..., None] / 255, "float64"),
     ("01.2", lambda images: prepare(np.multiply(images, 2, out=images)), "changes"),
     ("01.2", lambda images: 1 - prepare(images), "not the pixels divided"),
+    ("01.2", lambda images: prepare(images).astype("float16"), "float16"),
+    ("01.2", lambda images: images[..., None] // 255 * 1.0, "Only zeros"),
+    ("01.2", lambda images: np.zeros((60_000, 28, 28, 1)), "use the argument"),
     ("01.2", lambda images: prepare(images, 1), "TypeError"),
     ("01.2", lambda images: None, "return"),
     ("01.2", 255, "A function is asked for, and this is an int"),
     ("01.3", lambda digits: split(digits)[:3], "Four arrays"),
-    ("01.3", lambda digits: split(digits, np.arange(60_000)), "in a row"),
+    ("01.3", lambda digits: split(digits, np.arange(60_000)), "neighbours"),
+    ("01.3", lambda digits: split(digits, SHUFFLED_LATER), "shuffle first"),
+    ("01.3", lambda digits: split(digits, SIXTHS), "regular steps"),
+    ("01.3", lambda digits: (np.arange(50_000), *split(digits)[1:]), "no images"),
+    (
+        "01.3",
+        lambda digits: (split(digits)[0] // 2, *split(digits)[1:]),
+        "training set",
+    ),
     ("01.3", lambda digits: split(digits, shuffled_labels=True), "belong"),
     (
         "01.3",
@@ -497,18 +526,26 @@ WRONG = [
     ("05.1", lambda model: model, "second name"),
     ("05.1", keras.models.clone_model, "drawn anew"),
     ("05.1", wrong_way, "wrong way"),
+    ("05.1", lambda model: network(None), "Use the argument"),
+    ("05.1", other_layers, "Use the argument"),
+    ("05.1", network(), "That is a network"),
     ("05.1", sharing, "share their weights"),
     ("05.1", lambda model: twin(model).set_weights(model.get_weights()), "return"),
     ("05.2", {"epochs": 4, "initial_epoch": 6}, "not how many are left"),
     ("05.2", {"epochs": 10, "initial_epoch": 7}, "counts from 0"),
     ("05.2", {"epochs": 10, "initial_epoch": 5}, "which is the next"),
-    ("05.2", {"epochs": 10, "initial_epoch": 0}, "adds epochs"),
+    ("05.2", {"epochs": 10, "initial_epoch": 0}, "trained again"),
+    ("05.2", {"epochs": 9, "initial_epoch": 6}, "a count"),
     ("05.2", {"epochs": 10}, "dictionary"),
     ("05.2", 6, "dictionary"),
     ("05.3", (keep_h5, fetch_h5), "loads only whole networks"),
     ("05.3", (lambda model, folder: model.save(folder / "x.V1"), fetch), "ending"),
     ("05.3", (keep_in_memory, lambda folder: KEPT[0]), "in memory"),
     ("05.3", (lambda model, folder: None, fetch), "wrote nothing"),
+    ("05.3", (lambda model, folder: model.save(folder + "/x"), fetch), "a Path"),
+    ("05.3", (keep, lambda folder: folder / "mine.keras"), "not a network"),
+    ("05.3", (keep, lambda folder: fetch(folder / "other")), "`fetch` stops"),
+    ("05.3", (3, fetch), "`keep` is an int"),
     ("05.3", (keep_plan_and_weights, fetch_plan), "not the weights"),
     ("05.3", (keep_pickle, fetch), "pickle"),
     ("06.1", lambda picture: picture, "dark on light"),
@@ -686,6 +723,17 @@ def test_the_catalogue_is_caught(failure):
 def test_unknown_exercise(capsys, number):
     check(number, 1)
     assert "go from 01.1 to 08.3" in capsys.readouterr().out
+
+
+def test_remarks_of_libraries_stay_off_the_page(capfd):
+    def keep_h5(model, folder):
+        model.save(folder / "mine.h5")
+        print("kept")
+
+    check("05.3", keep_h5, lambda folder: keras.saving.load_model(folder / "mine.h5"))
+    captured = capfd.readouterr()
+    assert captured.err == ""
+    assert captured.out.startswith("kept\nExercise 05.3: right.")
 
 
 def test_later_random_numbers_do_not_depend_on_answers(capsys):

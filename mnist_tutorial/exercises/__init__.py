@@ -7,7 +7,6 @@ shapes and values. It returns why an answer is right, or raises which mistake it
 
 import random
 import re
-import warnings
 from importlib import import_module
 
 import numpy as np
@@ -18,6 +17,7 @@ from mnist_tutorial.exercises.judging import (
     demand_answers,
     in_a_line,
 )
+from mnist_tutorial.startup import quiet
 
 __all__ = ["check"]
 
@@ -46,8 +46,7 @@ def check(number, answer, *more):
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         demand_answers((answer, *more))
-        with warnings.catch_warnings(action="ignore"):
-            verdict = f"right. {judge(answer, *more)}"
+        verdict = f"right. {_quietly(judge, answer, *more)}"
     except NotAnsweredError:
         verdict = "not answered yet."
     except MistakeError as mistake:
@@ -62,3 +61,16 @@ def check(number, answer, *more):
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
     print(f"Exercise {number}: {verdict}")
+
+
+def _quietly(judge, *answers):
+    """Call a judge without what libraries remark, even where it raises."""
+    raised = None
+    with quiet():
+        try:
+            reason = judge(*answers)
+        except Exception as error:
+            raised = error
+    if raised:
+        raise raised
+    return reason

@@ -39,7 +39,9 @@ def demand_answers(answer):
 def call(function, *arguments):
     """Call a student's function; name what it raised, or that it has no answer yet."""
     demand(
-        callable(function), f"A function is asked for, and this is {kind(function)}."
+        callable(function),
+        f"A function is asked for, and this is {kind(function)}. Hand over the "
+        "function itself, with no brackets after its name.",
     )
     try:
         result = function(*arguments)
@@ -89,12 +91,12 @@ def close(a, b, tolerance=1e-5):
 def kind(value):
     """Return the name of a value's type, with its article."""
     name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+    return f"an {name}" if name[0] in "aeiou" or name == "ndarray" else f"a {name}"
 
 
 def in_a_line(error):
     """Return an exception's type and text in one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rstrip(".")
     return f"{type(error).__name__}: {text[:120] + ' …' if len(text) > 120 else text}"
 
 

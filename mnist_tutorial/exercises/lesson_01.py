@@ -2,24 +2,31 @@
 
 import numpy as np
 
-from mnist_tutorial.exercises.judging import MistakeError, call, close, demand
+from mnist_tutorial.exercises.judging import MistakeError, call, close, demand, kind
 
 
 def exercise_1(answer):
     """Judge the header of an IDX file of 10,000 labels."""
-    demand(not isinstance(answer, str), "That is text. `struct.pack` makes bytes.")
+    demand(
+        not isinstance(answer, (str, list)),
+        f"That is {kind(answer)}. `struct.pack` makes bytes.",
+    )
     header = bytes(answer)
+    demand(b" " not in header, "Those are the letters of numbers, not the bytes.")
     if len(header) == 16:
         raise MistakeError(
-            "16 bytes are the header of images. How many axes do labels have?"
+            "16 bytes are the header of images. How many dimensions do labels have?"
         )
     demand(
         len(header) == 8,
-        f"{len(header)} bytes. Four say what it is, and each axis takes four more.",
+        f"{len(header)} bytes. Four say what it is, and each dimension takes four.",
     )
     demand(header[:2] == b"\0\0", "An IDX file begins with two zero bytes.")
     demand(header[2] == 8, "The third byte is the type. Which one means uint8?")
-    demand(header[3] == 1, "The fourth byte counts the axes. Labels are one long row.")
+    demand(
+        header[3] == 1,
+        "The fourth byte counts the dimensions. Labels are one long row.",
+    )
     count, backwards = (int.from_bytes(header[4:], o) for o in ("big", "little"))
     demand(
         backwards != 10_000,
@@ -50,6 +57,10 @@ def exercise_2(answer):
     before = images.copy()
     x = np.asarray(call(answer, images))
     demand(np.array_equal(images, before), "It changes the images that it is given.")
+    demand(
+        len(x) < 1_000,
+        f"The check hands in 5 images, and {len(x):,} come out: use the argument.",
+    )
     _demand_channel_axis(x.shape, (5, 28, 28, 1))
     x, wanted = x[..., 0], before / 255
     demand(
@@ -60,17 +71,17 @@ def exercise_2(answer):
         x.dtype.kind == "f",
         f"The type is {x.dtype}: whole numbers have no room between 0 and 1.",
     )
+    demand(x.any(), "Only zeros are left: was it divided without a remainder?")
     demand(not close(x, wanted / 255), "Divided by 255 twice.")
     demand(
         not close(x, wanted / wanted.max()),
         "It divides by the largest pixel that it finds. Two sets of images would be "
         "prepared in two ways: divide by the same number always.",
     )
-    demand(close(x, wanted), "The values are not the pixels divided by 255.")
+    demand(close(x, wanted, 1e-3), "The values are not the pixels divided by 255.")
     demand(
-        x.dtype != np.float64,
-        "The values are right, in float64: twice the memory, for digits that nobody "
-        "needs. Look at `astype`.",
+        x.dtype == np.float32,
+        f"The values are right, in {x.dtype}. float32 is asked for: look at `astype`.",
     )
     return "Every image that the network ever meets should go through this function."
 
@@ -80,15 +91,20 @@ def exercise_3(answer, mnist):
     (images, labels), (test_images, _) = mnist
     demand(len(answer) == 4, "Four arrays are asked for: x_fit, y_fit, x_val, y_val.")
     x_fit, y_fit, x_val, y_val = map(np.asarray, answer)
+    y_fit, y_val = (y.argmax(axis=1) if y.ndim == 2 else y for y in (y_fit, y_val))
     for x, y, name in ((x_fit, y_fit, "fit"), (x_val, y_val, "val")):
         demand(
             len(x) == len(y),
             f"{len(x):,} images in x_{name}, and {len(y):,} labels in y_{name}.",
         )
+        demand(
+            x.shape[1:3] == (28, 28),
+            f"x_{name} holds no images: each entry has the shape {x.shape[1:]}.",
+        )
     fit, val, test = (
         [row.tobytes() for row in _as_bytes(x)] for x in (x_fit, x_val, test_images)
     )
-    label_of = dict(zip((row.tobytes() for row in images), labels, strict=True))
+    place_of = {row.tobytes(): place for place, row in enumerate(images)}
     demand(
         not set(test).intersection(val + fit),
         "Test images are among them. Whatever you choose by an image, it is no longer "
@@ -103,19 +119,19 @@ def exercise_3(answer, mnist):
         f"{len(fit):,} to learn from and {len(val):,} to validate. "
         "50,000 and 10,000 are asked for.",
     )
-    theirs = np.concatenate([y_fit, y_val])
+    places = np.array([place_of.get(row, -1) for row in fit + val])
+    demand(places.min() >= 0, "Some are no images of the training set.")
     demand(
-        all(label_of.get(row) == y for row, y in zip(fit + val, theirs, strict=True)),
+        np.array_equal(labels[places], np.concatenate([y_fit, y_val])),
         "Some labels no longer belong to their images. Use one and the same order for "
         "both.",
     )
+    steps = np.diff(np.sort(places[50_000:]))
     demand(
-        not any(
-            np.array_equal(y_val, labels[i : i + 10_000])
-            for i in range(0, 50_001, 10_000)
-        ),
-        "These are 10,000 images in a row, not drawn at random.",
+        steps.sum() > 20_000,
+        "The validation images are neighbours, if shuffled: shuffle first, then cut.",
     )
+    demand(steps.std() > 1, "Those are taken at regular steps, not drawn at random.")
     return "Drawn at random, no image in both parts, and every label with its image."
 
 

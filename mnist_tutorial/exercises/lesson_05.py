@@ -10,6 +10,7 @@ from mnist_tutorial.exercises.judging import (
     call,
     close,
     demand,
+    in_a_line,
     kind,
     number,
     small_network,
@@ -22,7 +23,19 @@ def exercise_1(answer):
     before = [weight.copy() for weight in model.get_weights()]
     image = np.random.default_rng(0).random((2, 28, 28, 1), "float32")
     wanted = np.asarray(model(image))
-    twin = call(answer, model)
+    demand(
+        not hasattr(answer, "get_weights"),
+        "That is a network. Hand over the function, with no brackets after its name.",
+    )
+    others = (
+        "The layers are not those of the network that comes in: the check hands in "
+        "another one than the lesson's. Use the argument."
+    )
+    try:
+        twin = call(answer, model)
+    except MistakeError as wrong:
+        demand("weight list" not in str(wrong), others)
+        raise
     demand(
         twin is not model,
         "A second name for the same network: train one, and both have changed.",
@@ -32,6 +45,8 @@ def exercise_1(answer):
         "The weights went the wrong way: the network itself has changed.",
     )
     demand(hasattr(twin, "get_weights"), f"It returns {kind(twin)}, not a network.")
+    shapes = [[weight.shape for weight in m.get_weights()] for m in (twin, model)]
+    demand(shapes[0] == shapes[1], others)
     demand(
         close(call(twin, image), wanted),
         "The twin answers differently: it has the layers, with weights drawn anew.",
@@ -53,22 +68,20 @@ def exercise_2(answer):
     epochs, start = (number(answer[key]) for key in ("epochs", "initial_epoch"))
     demand(
         start != 0,
-        "With an `initial_epoch` of 0, `fit` adds epochs to the six that are done.",
+        "With an `initial_epoch` of 0, the first epochs are trained again.",
     )
     demand(
         epochs not in (3, 4),
-        "`epochs` is the number of the last epoch, not how many are left: `fit` "
-        "would end at once.",
+        "`epochs` is how many the whole training has, not how many are left.",
     )
-    demand(epochs == 10, "The whole training had how many epochs?")
+    demand(epochs != 9, "`epochs` is a count: it is not counted from 0.")
+    demand(epochs == 10, "How many epochs has the whole training?")
     demand(
         start != 7,
         "The seventh epoch was cut, and has to be trained again. Keras counts from 0.",
     )
     demand(start != 5, "Six epochs are done. Counted from 0, which is the next?")
-    demand(
-        start == 6, "Which epoch is the first that was not finished, counted from 0?"
-    )
+    demand(start == 6, "Which epoch was the first that is not done, counted from 0?")
     return "It trains the seventh to the tenth epoch: in Keras, 6 to 9."
 
 
@@ -77,24 +90,18 @@ def exercise_3(keep, fetch):
     model = small_network()
     image = np.random.default_rng(0).random((2, 28, 28, 1), "float32")
     wanted = np.asarray(model(image))
+    for name, function in (("keep", keep), ("fetch", fetch)):
+        demand(callable(function), f"`{name}` is {kind(function)}, not a function.")
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        try:
-            # What it returns does not matter.
-            call(lambda *a: (keep(*a), True), model, folder)
-            demand(any(folder.rglob("*")), "`keep` wrote nothing into the folder.")
-            # From here on, only the file knows the network as it was.
-            model.set_weights([weight + 1 for weight in model.get_weights()])
-            loaded = call(fetch, folder)
-        except MistakeError as wrong:
-            if wrong.error is None:
-                raise
-            files = ", ".join(path.name for path in folder.iterdir()) or "none"
-            raise MistakeError(
-                f"{wrong} Files in the folder: {files}. The ending says what a file "
-                "holds, and `load_model` loads only whole networks."
-            ) from None
+        # What `keep` returns does not matter.
+        _call_by_name("keep", lambda *given: (keep(*given), True), model, folder)
+        demand(any(folder.rglob("*")), "`keep` wrote nothing into the folder.")
+        # From here on, only the file knows the network as it was.
+        model.set_weights([weight + 1 for weight in model.get_weights()])
+        loaded = _call_by_name("fetch", fetch, folder)
         pickled = [p for p in folder.rglob("*") if p.is_file() and _is_pickle(p)]
+    demand(callable(loaded), f"`fetch` returns {kind(loaded)}, not a network.")
     demand(not pickled, "That is a pickle: loading it runs whatever code it holds.")
     demand(loaded is not model, "It returns the network in memory, and not the file's.")
     result = call(loaded, image)
@@ -108,3 +115,25 @@ def exercise_3(keep, fetch):
 
 def _is_pickle(path):
     return path.read_bytes()[:1] == b"\x80"
+
+
+def _call_by_name(name, function, *arguments):
+    """Call `keep` or `fetch`; where it stops, say which, and what a file holds."""
+    try:
+        return call(function, *arguments)
+    except MistakeError as wrong:
+        if wrong.error is None:
+            raise
+        folder = arguments[-1]
+        files = ", ".join(sorted(path.name for path in folder.iterdir())) or "none"
+        hints = {
+            "TypeError": ' A folder is a Path: write `folder / "name"`.',
+            "keep": " The ending of the name tells Keras what to write.",
+            "fetch": " The ending says what a file holds: `load_model` loads only "
+            "whole networks, and `load_weights` only into the same layers.",
+        }
+        hint = hints.get(type(wrong.error).__name__, hints[name])
+        raise MistakeError(
+            f"`{name}` stops with {in_a_line(wrong.error)}.{hint} "
+            f"Files in the folder: {files}."
+        ) from None
