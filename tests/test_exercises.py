@@ -52,8 +52,11 @@ def prepare(images):
     return images[..., np.newaxis].astype("float32") / 255
 
 
-def network(last="softmax", loss="categorical_crossentropy", compiled=True):
-    stack = [keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, activation=last)]
+def network(
+    last="softmax", loss="categorical_crossentropy", compiled=True, penalty=None
+):
+    dense = layers.Dense(10, activation=last, kernel_regularizer=penalty)
+    stack = [keras.Input((28, 28)), layers.Flatten(), dense]
     model = keras.Sequential(stack)
     if compiled:
         model.compile("sgd", loss, metrics=["accuracy"])
@@ -62,6 +65,10 @@ def network(last="softmax", loss="categorical_crossentropy", compiled=True):
 
 def crossentropy(**options):
     return keras.losses.CategoricalCrossentropy(**options)
+
+
+def logits_loss(y, logits):
+    return keras.losses.categorical_crossentropy(y, logits, from_logits=True)
 
 
 class StopAt(keras.callbacks.Callback):
@@ -77,6 +84,21 @@ class StopAt(keras.callbacks.Callback):
 class StopAtGet(StopAt):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = logs.get(self.key, 0) >= self.goal
+
+
+class StopAtByItem(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = dict(logs.items())[self.key] >= self.goal
+
+
+class Above(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = logs[self.key] > self.goal
+
+
+class Misspelt(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.network.stop_training = True
 
 
 class OldName(StopAt):
@@ -351,13 +373,15 @@ RIGHT = [
     ("02.3", lambda digits: digits[1][0][5:6] / 255),
     ("02.3", lambda digits: digits[1][0][5][None].astype("float32") / 255),
     ("02.2", lambda: network(None, crossentropy(from_logits=True))),
-    ("02.2", lambda: network()),
+    ("02.2", lambda: network(None, logits_loss)),
+    ("02.2", lambda: network(None, crossentropy(from_logits=True), penalty="l2")),
     ("03.1", 38_448),
     ("03.1", np.int64((5 * 5 * 32 + 1) * 48)),
     ("03.3", layers.Conv2D(8, 3, strides=2, padding="same")),
     ("03.3", layers.Conv2D(8, 2, strides=(2, 2), activation="relu")),
     ("03.2", StopAt),
     ("03.2", StopAtGet),
+    ("03.2", StopAtByItem),
     ("04.1", cut),
     ("04.1", cut_as_sequence),
     ("04.2", (4, 9)),
@@ -462,6 +486,7 @@ WRONG = [
     ("02.3", lambda digits: digits[1][0][5:6] / 255**2, "twice"),
     ("02.3", lambda digits: digits[1][0][4:5] / 255, "test image 5"),
     ("02.2", lambda: network(None), "takes them for probabilities"),
+    ("02.2", lambda: network(), "leave softmax to the loss"),
     (
         "02.2",
         lambda: network("softmax", crossentropy(from_logits=True)),
@@ -477,11 +502,19 @@ WRONG = [
     ("03.1", 5, "height × width"),
     ("03.1", 13_872, "5×5"),
     ("03.3", layers.MaxPooling2D(2), "no new channels"),
+    ("03.3", layers.Flatten(), "no stack of images"),
+    (
+        "03.3",
+        keras.Sequential([layers.MaxPooling2D(2), layers.Conv2D(8, 1)]),
+        "several layers",
+    ),
     ("03.3", layers.Conv2D(8, 3, strides=2), "`padding`"),
     ("03.3", layers.Conv2D(8, 3, padding="same"), "one pixel at a time"),
     ("03.3", layers.Conv2D(8, 3, 3), "third number"),
     ("03.3", layers.Conv2D(16, 2, 2), "(14, 14, 16)"),
     ("03.3", "Conv2D", "this is a str"),
+    ("03.2", Above, "after epoch 4"),
+    ("03.2", Misspelt, "stops with AttributeError"),
     ("03.2", OldName, "old Keras"),
     ("03.2", OldNameGet, "old Keras"),
     ("03.2", OnTraining, "training images"),
@@ -510,6 +543,11 @@ WRONG = [
         "3,000 times",
     ),
     ("04.3", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
+    (
+        "04.3",
+        lambda model, images: model.predict(images, len(images), 0).argmax(axis=1),
+        "in memory",
+    ),
     (
         "04.3",
         lambda model, images: np.array([np.argmax(model(i[None])) for i in images]),

@@ -51,6 +51,7 @@ def exercise_2(answer):
             ) from None
         raise MistakeError(f"It cannot be evaluated: {in_a_line(error)}.") from None
     loss = loss[0] if isinstance(loss, list) else loss
+    loss -= sum(float(penalty) for penalty in model.losses)
     demand(
         outputs.shape == (32, 10),
         f"The output is {outputs.shape[1:]}, not ten numbers.",
@@ -58,11 +59,15 @@ def exercise_2(answer):
     sums = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     softmax = sums / sums.sum(axis=1, keepdims=True)
     probable = np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0
-    true = -np.log((outputs if probable else softmax)[range(32), chosen])
+    true = -np.log(softmax[range(32), chosen])
     demand(
         not (probable and _takes_logits(model.loss)),
         "Softmax twice: the last layer gives probabilities, and `from_logits=True` "
         "asks the loss to apply softmax again.",
+    )
+    demand(
+        not probable,
+        "The last layer gives probabilities: leave softmax to the loss.",
     )
     if abs(loss - true.mean()) < 0.01:
         return "The loss is −ln(p) of the right digit, whoever applies the softmax."
