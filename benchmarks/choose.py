@@ -86,7 +86,6 @@ SLANTED = {"turn": 10, "zoom": 0.1, "shift": 2, "slant": 0.15}
 WAVES = {"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1}
 VARIANTS = {
     "two_blocks": TWO,
-    "two_blocks, slanted": replace(TWO, jiggled=SLANTED),
     "two_blocks, waves": replace(TWO, jiggled=WAVES),
     "two_blocks, waves, no dropout": replace(
         TWO, layers=lambda: two_blocks(dropout=0), jiggled=WAVES
@@ -101,9 +100,6 @@ VARIANTS = {
     "deep, narrow, longer": replace(DEEP, layers=lambda: deep(16, 40, 80), epochs=16),
     "deep, half jiggled": replace(DEEP, jiggled=TWO.jiggled | {"share": 0.5}),
     "deep, SGD": replace(DEEP, optimizer=sgd),
-    "deep, SGD, half jiggled": replace(
-        DEEP, optimizer=sgd, jiggled=TWO.jiggled | {"share": 0.5}
-    ),
     "deep, little jiggling": replace(
         DEEP, jiggled={"turn": 7, "zoom": 0.07, "shift": 1.5}
     ),
