@@ -5,7 +5,9 @@ probabilities.
 """
 
 import os
+import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,11 +109,32 @@ class Recipe:
         if self.jiggled is not None:
             data = Jiggled(x, y, self.batch_size, seed, **self.jiggled)
             model = self.build(steps=epochs * len(data))
-            return model, model.fit(data, **options)
+            with _graph_let_go():
+                return model, model.fit(data, **options)
         learnt = len(x) - int(len(x) * self.validation_split)
         model = self.build(steps=epochs * -(-learnt // self.batch_size))
         options |= {"validation_split": self.validation_split}
-        return model, model.fit(x, y, batch_size=self.batch_size, **options)
+        with _graph_let_go():
+            return model, model.fit(x, y, batch_size=self.batch_size, **options)
+
+
+@contextmanager
+def _graph_let_go():
+    """Let the graph of a training go with its network: some 13 MB for each `fit`.
+
+    TensorFlow registers the gradient of each training step's sum of gradients for
+    good, and with it the graph. Nobody differentiates a training step. See issue
+    80895 of tensorflow/tensorflow.
+    """
+    ops = sys.modules.get("tensorflow.python.framework.ops")  # other backends: None
+    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
+    before = set(registry)
+    try:
+        yield
+    finally:
+        for name in set(registry) - before:
+            if name.startswith("CustomGradient-"):
+                del registry[name]
 
 
 def one_cycle(steps, peak=0.02):

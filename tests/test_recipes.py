@@ -1,11 +1,13 @@
 """The recipes, and the one trained network that lessons borrow."""
 
+import gc
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from mnist_tutorial import recipes
 from mnist_tutorial.data import DigitData
@@ -90,6 +92,23 @@ def images():
 def same_weights(one, other):
     pairs = zip(one.get_weights(), other.get_weights(), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", ["fast", "accurate"])
+def test_no_graph_outlives_its_network(name, images):
+    """TensorFlow alone would keep that of every training: see `_graph_let_go`."""
+
+    def graphs():
+        gc.collect()
+        return sum(isinstance(thing, FuncGraph) for thing in gc.get_objects())
+
+    images = [np.repeat(part, 4, axis=0) for part in images]  # more than a batch
+    before = graphs()
+    model, _ = recipes.RECIPES[name].train(*images, epochs=1)
+    assert graphs() > before
+    del model, _
+    keras.utils.clear_session()
+    assert graphs() <= before
 
 
 def test_the_five_published_recipes_are_there():
