@@ -19,6 +19,7 @@ CONTENTS = [
     "pyproject.toml",
     "requirements.lock",
     "assets/*",
+    "benchmarks/*.json",
     "benchmarks/*.md",
     "benchmarks/*.py",
     "mnist_tutorial/*.js",

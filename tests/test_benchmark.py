@@ -26,12 +26,18 @@ def measured(seed, seconds, right):
     }
 
 
-@pytest.fixture
-def bench(tmp_path, monkeypatch):
+def load():
+    """Return `benchmarks/recipes.py` as a module of its own."""
     path = ROOT / "benchmarks" / "recipes.py"
     spec = importlib.util.spec_from_file_location("bench", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    module = load()
     monkeypatch.setattr(module, "FOLDER", tmp_path)
     monkeypatch.setattr(module, "PLAN", [("cnn_3x3", 2, 2), ("fast", None, 3)])
     monkeypatch.setattr(sys, "argv", ["recipes.py"])
@@ -108,7 +114,7 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
     assert (fast["lowest"], fast["highest"]) == (0.99, 0.9902)
     assert fast["interval"][0] < 0.9901 < fast["interval"][1]
     assert fast["peak_share"] == pytest.approx(0.1)
-    assert "| fast | 10 | 1,000 | 3 | 1.0 | 0.10 |" in capsys.readouterr().out
+    assert "| fast | 10 | 0.0 | 3 | 1.0 | 0.10 |" in capsys.readouterr().out
 
 
 def test_figure(bench, monkeypatch, tmp_path):
@@ -122,6 +128,38 @@ def test_figure(bench, monkeypatch, tmp_path):
     assert [10, pytest.approx(2.0)] in [list(point) for point in points]
     assert ax.get_title() == "A processor"
     assert "fast 0.99% in 1 s" in next(iter(figure.sentences.values()))
+
+
+@pytest.fixture(scope="module")
+def full_run():
+    path = ROOT / "benchmarks" / "results.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_readme_shows_the_full_run(full_run):
+    bench = load()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    # JSON knows no tuples.
+    summary = json.loads(json.dumps(bench.summarise(full_run)))
+    assert full_run["summary"] == summary
+    assert bench.table(summary) in readme
+    assert f"an {full_run['machine']['processor']} whose" in readme
+    assert f"{full_run['peak_gflops']:.0f} GFLOP/s" in readme
+
+
+def test_the_full_run_is_full(full_run):
+    planned = {(load().run_name(r, e), s) for r, e, n in load().PLAN for s in range(n)}
+    assert {(run["name"], run["seed"]) for run in full_run["runs"]} == planned
+    assert (full_run["digits"], full_run["quick"]) == ("MNIST", False)
+
+
+def test_the_full_run_trained_the_recipes_of_today(full_run):
+    from mnist_tutorial.recipes import RECIPES
+
+    for run in full_run["runs"]:
+        recipe = RECIPES[run["recipe"]]
+        assert run["parameters"] == recipe.parameters
+        assert run["epochs"] == recipe.epochs or run["name"].endswith(" epochs")
 
 
 def test_a_real_run(bench):
