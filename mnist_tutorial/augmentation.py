@@ -87,14 +87,16 @@ class Jiggled(keras.utils.PyDataset):
     batch_size : int
         Images left over at an epoch's end wait for the next epoch.
     seed : int
+    jiggled_epochs : int, optional
+        After so many epochs, images are shown as they are. None: never.
     **how
         For `jiggle`: how far images may vary.
     """
 
-    def __init__(self, x, y, batch_size, seed=0, **how):
+    def __init__(self, x, y, batch_size, seed=0, jiggled_epochs=None, **how):
         super().__init__()
         self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
-        self.seed, self.epoch = seed, -1
+        self.seed, self.epoch, self.jiggled_epochs = seed, -1, jiggled_epochs
         self.on_epoch_end()
 
     def on_epoch_end(self):
@@ -112,5 +114,7 @@ class Jiggled(keras.utils.PyDataset):
         """Return batch `index`: images and labels."""
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
+        if self.jiggled_epochs is not None and self.epoch >= self.jiggled_epochs:
+            return self.x[chosen], self.y[chosen]
         rng = np.random.default_rng([self.seed, self.epoch, index])
         return jiggle(self.x[chosen], rng, **self.how), self.y[chosen]

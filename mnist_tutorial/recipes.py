@@ -44,6 +44,8 @@ class Recipe:
         The share of each one-hot label that is spread over all ten digits.
     jiggled : dict, optional
         How far images are varied, anew in each epoch: arguments of `jiggle`.
+    plain_epochs : int
+        The last epochs, which show the images as they are instead.
     steps_per_execution : int
         Steps that TensorFlow takes in one go: less overhead for small networks.
     """
@@ -57,6 +59,7 @@ class Recipe:
     validation_split: float = 0.0
     smoothing: float = 0.0
     jiggled: dict | None = None
+    plain_epochs: int = 0
     steps_per_execution: int = 1
 
     def build(self, steps=1):
@@ -107,7 +110,8 @@ class Recipe:
         y = keras.utils.to_categorical(y, 10)
         options = {"epochs": epochs, "verbose": 0} | options
         if self.jiggled is not None:
-            data = Jiggled(x, y, self.batch_size, seed, **self.jiggled)
+            jiggled = epochs - self.plain_epochs
+            data = Jiggled(x, y, self.batch_size, seed, jiggled, **self.jiggled)
             model = self.build(steps=epochs * len(data))
             with _graph_let_go():
                 return model, model.fit(data, **options)
@@ -308,6 +312,7 @@ RECIPES = {
         source="this course, lesson 7: made for accuracy",
         smoothing=0.1,
         jiggled={"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1},
+        plain_epochs=5,
         steps_per_execution=10,
     ),
 }

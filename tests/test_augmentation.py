@@ -117,3 +117,14 @@ def test_images_left_over_wait():
     data = Jiggled(np.zeros((11, 28, 28, 1), np.float32), np.arange(11), batch_size=4)
     assert len(data) == 2
     assert data[0][0].shape == (4, 28, 28, 1)
+
+
+def test_the_last_epochs_show_images_as_they_are(spot):
+    x = np.repeat(spot, 8, axis=0)
+    data = Jiggled(x, np.arange(8), batch_size=4, jiggled_epochs=2)
+    plain = []
+    for _ in range(3):
+        plain.append(np.array_equal(data[1][0], x[:4]))
+        data.on_epoch_end()
+    assert plain == [False, False, True]
+    assert sorted(np.concatenate([data[i][1] for i in range(2)])) == list(range(8))

@@ -10,6 +10,7 @@ from keras import layers
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from mnist_tutorial import recipes
+from mnist_tutorial.augmentation import Jiggled
 from mnist_tutorial.data import DigitData
 
 # As published: class and what matters of each layer, optimizer, rate, batch, epochs.
@@ -206,6 +207,21 @@ def test_the_optimizer_is_told_the_steps(images, changes, steps):
     model, _ = tiny(optimizer=optimizer, **changes).train(*images)
     assert told == [steps]
     assert int(model.optimizer.iterations) == steps
+
+
+def test_the_last_epochs_are_plain(images, monkeypatch):
+    made = []
+
+    def remember(*arguments, **how):
+        made.append(Jiggled(*arguments, **how))
+        return made[-1]
+
+    monkeypatch.setattr(recipes, "Jiggled", remember)
+    recipe = tiny(jiggled={"turn": 5}, plain_epochs=1)
+    recipe.train(*images)
+    recipe.train(*images, epochs=5)
+    assert [data.jiggled_epochs for data in made] == [recipe.epochs - 1, 4]
+    assert made[0].how == {"turn": 5}
 
 
 def test_labels_are_smoothed(images):
