@@ -91,7 +91,7 @@ def adamw(steps):
 
 
 def sgd(steps):
-    """Return plain SGD with momentum and a little weight decay, in one cycle."""
+    """Return SGD with Nesterov momentum and a little weight decay, in one cycle."""
     return keras.optimizers.SGD(
         one_cycle(steps, 0.3), momentum=0.9, nesterov=True, weight_decay=5e-4
     )

@@ -19,14 +19,14 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
     turn : float
         Up to so many degrees either way.
     zoom : float
-        Up to so large a share larger or smaller.
+        The scale is 1 over a number from 1 - zoom to 1 + zoom.
     shift : float
         Up to so many pixels in each direction.
     slant : float
         Up to so many pixels to the side for each pixel of height.
     wave : float
         Every part of the image moves a little on its own, smoothly: the standard
-        deviation of that, in pixels.
+        deviation of that at 5 × 5 knots, in pixels; less between them.
     share : float
         The chance of each image to be varied at all.
 
@@ -85,7 +85,7 @@ class Jiggled(keras.utils.PyDataset):
     x : ndarray of float32, shape (n, 28, 28, 1)
     y : ndarray, shape (n, ...)
     batch_size : int
-        Images left over at an epoch's end wait for the next epoch.
+        Images left over at an epoch's end are not shown in that epoch.
     seed : int
     jiggled_epochs : int, optional
         After so many epochs, images are shown as they are. None: never.

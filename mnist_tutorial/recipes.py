@@ -33,7 +33,7 @@ class Recipe:
     optimizer : callable
         Takes the number of training steps and returns a new optimizer.
     batch_size, epochs : int
-        As published, or as measured best.
+        As published, or as chosen: see benchmarks/NOTES.md.
     parameters : int
         How many the network must have.
     source : str
@@ -45,7 +45,8 @@ class Recipe:
     jiggled : dict, optional
         How far images are varied, anew in each epoch: arguments of `jiggle`.
     plain_epochs : int
-        The last epochs, which show the images as they are instead.
+        How many of the last epochs show the images as they are instead. A training
+        of no more epochs than these jiggles nothing.
     steps_per_execution : int
         Steps that TensorFlow takes in one go: less overhead for small networks.
     """

@@ -102,6 +102,17 @@ def test_another_kind_of_run_is_not_continued(bench, monkeypatch):
     assert made == [("cnn_3x3", 2, 0), ("fast", None, 0)]
 
 
+@pytest.mark.parametrize(
+    ("key", "other"), [("machine", {"cores": 1}), ("digits", "MNIST"), ("quick", True)]
+)
+def test_only_its_own_kind_is_continued(bench, tmp_path, key, other):
+    report = {"machine": {"cores": 2}, "digits": "stand-in", "quick": False}
+    path = tmp_path / "unfinished.json"
+    bench.write(path, report | {"runs": ["kept"]})
+    assert bench.resume(path, report | {"runs": []})["runs"] == ["kept"]
+    assert bench.resume(path, report | {key: other, "runs": []})["runs"] == []
+
+
 def test_summary(bench, monkeypatch, tmp_path, capsys):
     imitate(monkeypatch, bench)
     bench.main()
