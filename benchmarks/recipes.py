@@ -213,25 +213,20 @@ def summarise(report):
 def table(rows):
     """Return the rows as a Markdown table."""
     lines = [
-        "| Recipe | Parameters | Multiply-adds, 10⁶ | Seeds | Seconds | Ratio "
-        "| Images/s | Of peak | Memory, MB | Test accuracy, % (lowest–highest) "
-        "| 95 % interval |",
-        "| --- " + "| --: " * 10 + "|",
+        "| Recipe | Test accuracy, % | Lowest–highest | 95 % interval | Seconds "
+        "| Ratio | Seeds | Parameters | Multiply-adds, 10⁶ | Images/s | Of peak "
+        "| Memory, MB |",
+        "| --- " + "| --: " * 11 + "|",
     ]
     for row in rows:
-        mean, lowest, highest, low, high = (
-            f"{100 * share:.2f}"
-            for share in (
-                *(row["accuracy"], row["lowest"], row["highest"]),
-                *row["interval"],
-            )
-        )
+        shares = row["accuracy"], row["lowest"], row["highest"], *row["interval"]
+        mean, lowest, highest, low, high = (f"{100 * share:.2f}" for share in shares)
         lines.append(
-            f"| {row['name']} | {row['parameters']:,} "
-            f"| {row['multiply_adds'] / 1e6:.1f} | {row['seeds']} "
-            f"| {row['seconds']:.1f} | {row.get('times', 1):.2f} "
+            f"| {row['name']} | {mean} | {lowest}–{highest} | {low}–{high} "
+            f"| {row['seconds']:.1f} | {row.get('times', 1):.2f} | {row['seeds']} "
+            f"| {row['parameters']:,} | {row['multiply_adds'] / 1e6:.1f} "
             f"| {row['images_per_second']:,.0f} | {100 * row['peak_share']:.0f} % "
-            f"| {row['memory']:,} | {mean} ({lowest}–{highest}) | {low}–{high} |"
+            f"| {row['memory']:,} |"
         )
     return "\n".join(lines)
 

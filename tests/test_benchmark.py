@@ -125,7 +125,7 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
     assert (fast["lowest"], fast["highest"]) == (0.99, 0.9902)
     assert fast["interval"][0] < 0.9901 < fast["interval"][1]
     assert fast["peak_share"] == pytest.approx(0.1)
-    assert "| fast | 10 | 0.0 | 3 | 1.0 | 0.10 |" in capsys.readouterr().out
+    assert "| 1.0 | 0.10 | 3 | 10 | 0.0 | 100 | 10 % | 702 |" in capsys.readouterr().out
 
 
 def test_figure(bench, monkeypatch, tmp_path):
