@@ -129,12 +129,14 @@ def _gather(job, card, patience):
                 f"Process 0 cannot use port {job.port} ({os.strerror(error.errno)}): "
                 f"choose another port in {ADDRESSES}."
             )
-        while not problem and len(links) < job.count - 1:
+        # Who has died since does not count, and may come again.
+        while not problem and sum(map(_is_open, links.values())) < job.count - 1:
             try:
                 server.settimeout(max(deadline - time.monotonic(), 0.01))
                 link = stack.enter_context(server.accept()[0])
             except TimeoutError:
-                missing = [str(r) for r in range(1, job.count) if r not in links]
+                here = {rank for rank, link in links.items() if _is_open(link)}
+                missing = [str(r) for r in range(1, job.count) if r not in here]
                 problem = (
                     f"Process {' and '.join(missing)} of {job.count} did not come "
                     f"within {patience:g} s: see whether it was started, and whether "

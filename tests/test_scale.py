@@ -176,6 +176,18 @@ def test_a_process_that_dies_in_the_roll_call_may_come_again(port):
         assert zero.result() == ["all well"]
 
 
+def test_a_process_that_died_is_waited_for(port):
+    card = {"rank": 1, "count": 3, "facts": {"digits": "a"}}
+    message = json.dumps({"mnist_tutorial": "card", "content": card}).encode()
+    with ThreadPoolExecutor(2) as pool:
+        zero = pool.submit(meet, *jobs(port, 3, 0))
+        knock(port, message + b"\n")
+        two = pool.submit(meet, *jobs(port, 3, 2))
+        time.sleep(0.5)  # so that process 2 is there before 1 comes again
+        assert meet(*jobs(port, 3, 1)) == ["all well"]
+        assert two.result() == zero.result() == ["all well"]
+
+
 def test_an_answer_from_somebody_else_is_not_believed(port):
     with socket.create_server(("127.0.0.1", port)) as server:
 
