@@ -5,7 +5,7 @@ imports what it needs when it is itself imported.
 """
 
 from mnist_tutorial.data import MnistDataError, load_mnist
-from mnist_tutorial.startup import quiet_start
+from mnist_tutorial.quiet import quiet_start
 
 __all__ = ["MnistDataError", "digit_from_image", "load_mnist", "quiet_start"]
 

@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
-from mnist_tutorial.resuming import NetworkFileError, load_network
+from mnist_tutorial.saving import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
 

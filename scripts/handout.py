@@ -22,7 +22,7 @@ CONTENTS = [
     "benchmarks/*.json",
     "benchmarks/*.md",
     "benchmarks/*.py",
-    "mnist_tutorial/*.js",
+    "mnist_tutorial/**/*.js",
     "mnist_tutorial/**/*.py",
     "notebooks/[0-9][0-9]_*.ipynb",
     "notebooks/scale/*",

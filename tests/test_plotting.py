@@ -374,10 +374,6 @@ def test_every_helper_makes_a_figure_of_its_own_that_describes_itself(drawer):
     figure.draw_without_rendering()
 
 
-def test_every_helper_is_tested_here_for_its_figure():
-    assert len(DRAWERS) == sum(name.startswith("plot_") for name in plotting.__all__)
-
-
 def test_colours_are_those_of_okabe_and_ito():
     orange, sky, green, yellow = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
     blue, vermillion, purple = "#0072B2", "#D55E00", "#CC79A7"

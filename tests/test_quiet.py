@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from mnist_tutorial.startup import quiet
+from mnist_tutorial.quiet import quiet
 
 
 def chatter():

@@ -17,7 +17,7 @@ from mnist_tutorial.exercises.judging import (
     demand_answers,
     in_a_line,
 )
-from mnist_tutorial.startup import quiet
+from mnist_tutorial.quiet import quiet
 
 __all__ = ["check"]
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.metrics import confusion_matrix
 
-from mnist_tutorial.plotting import _new_axes, describe, plot_probabilities
+from mnist_tutorial.plotting.base import _new_axes, describe, plot_probabilities
 
 __all__ = ["plot_confusion", "plot_mistakes"]
 

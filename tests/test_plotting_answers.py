@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from mnist_tutorial.mistakes import plot_confusion, plot_mistakes
-from mnist_tutorial.plotting import description
+from mnist_tutorial.plotting import description, plot_confusion, plot_mistakes
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 ANSWERS = np.array([0, 0, 8, 1, 1, 1])

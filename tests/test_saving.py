@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from mnist_tutorial.resuming import NetworkFileError, Resume, load_network
+from mnist_tutorial.saving import NetworkFileError, Resume, load_network
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
@@ -131,7 +131,7 @@ def killed(tmp_path_factory):
     plans += [{"reshuffle": True, "fatal": name} for name in ("fsync", "replace")]
     context = multiprocessing.get_context("forkserver" if FORKSERVER else "spawn")
     if FORKSERVER:
-        context.set_forkserver_preload(["keras", "mnist_tutorial.resuming"])
+        context.set_forkserver_preload(["keras", "mnist_tutorial.saving"])
     paths = [folder / f"{i}.npz" for i in range(len(plans))]
     for first in range(0, len(plans), 3):
         processes = [

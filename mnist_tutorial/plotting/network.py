@@ -8,7 +8,7 @@ says the same.
 import numpy as np
 from matplotlib import pyplot as plt
 
-from mnist_tutorial.plotting import COLOURS, GREY, _images, _new_axes, describe
+from mnist_tutorial.plotting.base import COLOURS, GREY, _images, _new_axes, describe
 
 __all__ = [
     "has_graphviz",

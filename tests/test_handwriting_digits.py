@@ -4,13 +4,13 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 
 import mnist_tutorial
-from mnist_tutorial.drawings import draw_strokes, made_drawings, pen_strokes
 from mnist_tutorial.handwriting import (
     PictureError,
     digit_from_image,
     digits_from_image,
     fit_digit,
 )
+from mnist_tutorial.handwriting.samples import draw_strokes, made_drawings, pen_strokes
 
 
 def page(width=400, height=300, *, digits=((5, 60, 40, 180),), pen=14):

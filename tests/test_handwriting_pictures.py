@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_tutorial import pictures
-from mnist_tutorial.handwriting import digit_from_image
-from mnist_tutorial.pictures import PictureError, read_grey
+from mnist_tutorial.handwriting import digit_from_image, pictures
+from mnist_tutorial.handwriting.pictures import PictureError, read_grey
 
 PAGE = np.full((240, 320), 230, np.uint8)
 PAGE[60:180, 150:170] = 20

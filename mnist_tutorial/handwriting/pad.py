@@ -11,8 +11,8 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from mnist_tutorial.drawings import draw_strokes, pen_strokes
-from mnist_tutorial.handwriting import fit_digit
+from mnist_tutorial.handwriting.digits import fit_digit
+from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
 
 __all__ = ["DrawingPad"]
 

@@ -3,8 +3,8 @@ import pytest
 from matplotlib import pyplot as plt
 
 from mnist_tutorial import quiet_start
-from mnist_tutorial.inside import (
-    SIGNED,
+from mnist_tutorial.plotting import (
+    description,
     has_graphviz,
     layers_in_words,
     plot_boxes,
@@ -12,7 +12,7 @@ from mnist_tutorial.inside import (
     plot_heat,
     plot_tiles,
 )
-from mnist_tutorial.plotting import description
+from mnist_tutorial.plotting.network import SIGNED
 
 with quiet_start():
     import keras

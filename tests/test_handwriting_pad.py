@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_tutorial.pad import SIDE, DrawingPad
+from mnist_tutorial.handwriting.pad import SIDE, DrawingPad
 
 DOT = [[[140, 140]]]
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from mnist_tutorial import drawings
-from mnist_tutorial.drawings import draw_strokes, made_drawings, pen_strokes
+from mnist_tutorial.handwriting import samples
+from mnist_tutorial.handwriting.samples import draw_strokes, made_drawings, pen_strokes
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_every_way_to_write_a_digit_stays_on_its_square(digit):
-    for way in range(len(drawings.WAYS[digit])):
+    for way in range(len(samples.WAYS[digit])):
         for stroke in pen_strokes(digit, way=way):
             assert stroke.ndim == 2
             assert stroke.shape[1] == 2

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_tutorial.pictures import PictureError, name_of, read_grey, resize
+from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey, resize
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 

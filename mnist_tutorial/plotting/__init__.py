@@ -1,0 +1,50 @@
+"""Draw what the lessons show: the one door to every plot of the course.
+
+Every helper takes an optional ``ax``, returns the Axes (or the Figure, where it needs
+several), and leaves on it one sentence that says what is to be seen.
+"""
+
+from mnist_tutorial.plotting.answers import plot_confusion, plot_mistakes
+from mnist_tutorial.plotting.base import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    describe,
+    description,
+    plot_class_balance,
+    plot_digits,
+    plot_history,
+    plot_pixels,
+    plot_probabilities,
+    plot_readings,
+)
+from mnist_tutorial.plotting.network import (
+    has_graphviz,
+    layers_in_words,
+    plot_boxes,
+    plot_embedding,
+    plot_heat,
+    plot_tiles,
+)
+
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "MARKERS",
+    "describe",
+    "description",
+    "has_graphviz",
+    "layers_in_words",
+    "plot_boxes",
+    "plot_class_balance",
+    "plot_confusion",
+    "plot_digits",
+    "plot_embedding",
+    "plot_heat",
+    "plot_history",
+    "plot_mistakes",
+    "plot_pixels",
+    "plot_probabilities",
+    "plot_readings",
+    "plot_tiles",
+]
