@@ -4,20 +4,14 @@ Every helper takes an optional ``ax``, returns the Axes (or the Figure, where it
 several), and leaves on it one sentence that says what is to be seen.
 """
 
-from mnist_tutorial.plotting.answers import plot_confusion, plot_mistakes
-from mnist_tutorial.plotting.base import (
-    COLOURS,
-    GREY,
-    MARKERS,
-    describe,
-    description,
-    plot_class_balance,
-    plot_digits,
-    plot_history,
-    plot_pixels,
+from mnist_tutorial.plotting.answers import (
+    plot_confusion,
+    plot_mistakes,
     plot_probabilities,
     plot_readings,
 )
+from mnist_tutorial.plotting.base import COLOURS, GREY, MARKERS, describe, description
+from mnist_tutorial.plotting.digits import plot_class_balance, plot_digits, plot_pixels
 from mnist_tutorial.plotting.network import (
     has_graphviz,
     layers_in_words,
@@ -26,6 +20,7 @@ from mnist_tutorial.plotting.network import (
     plot_heat,
     plot_tiles,
 )
+from mnist_tutorial.plotting.training import plot_history
 
 __all__ = [
     "COLOURS",

@@ -1,12 +1,118 @@
-"""Draw what a network gets wrong: which digits for which, and how surely."""
+"""Draw what a network answers: its probabilities, and what it gets wrong."""
 
 import numpy as np
 from matplotlib import pyplot as plt
 from sklearn.metrics import confusion_matrix
 
-from mnist_tutorial.plotting.base import _new_axes, describe, plot_probabilities
+from mnist_tutorial.plotting.base import (
+    COLOURS,
+    GREY,
+    describe,
+    new_axes,
+    with_article,
+)
 
-__all__ = ["plot_confusion", "plot_mistakes"]
+__all__ = ["plot_confusion", "plot_mistakes", "plot_probabilities", "plot_readings"]
+
+
+def plot_probabilities(probabilities, *, label=None, ax=None):
+    """Draw the ten probabilities of one prediction.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (10,)
+        0 to 1, with the sum 1.
+    label : int, optional
+        The right digit, to be marked.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If these are not ten probabilities, or the label is no digit.
+    """
+    p = np.asarray(probabilities, float)
+    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
+        raise ValueError(
+            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
+        )
+    if label is not None and label not in range(10):
+        raise ValueError(f"the label must be a digit, not {label!r}")
+    ax = ax or new_axes((5, 2.8))
+    answer = int(p.argmax())
+    bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
+    bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")
+    ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
+    ax.set(
+        title=f"The network reads {with_article(answer)}",
+        xlabel="digit",
+        ylabel="probability",
+    )
+    ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
+    reading = f"{with_article(answer)} at {p[answer]:.0%}"
+    said = f"Ten bars of probability: the network reads {reading}"
+    if label is not None:
+        ax.get_xticklabels()[int(label)].set_fontweight("bold")
+        ax.set_xlabel(f"digit (label: {label})")
+        said += f", and the label is {label}"
+    describe(ax, said + ".")
+    return ax
+
+
+def plot_readings(pictures, probabilities, names):
+    """Draw pictures side by side, each above what a network makes of it.
+
+    Parameters
+    ----------
+    pictures : sequence of ndarray of uint8, shape (height, width)
+        Shown as they are: 0 black, 255 white.
+    probabilities : sequence of ndarray, shape (10,)
+        For each picture.
+    names : sequence of str
+        One above each picture.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there are no pictures, or not as many of each.
+    """
+    n = len(pictures)
+    if not n or not n == len(probabilities) == len(names):
+        raise ValueError(
+            f"{n} pictures, {len(probabilities)} sets of probabilities and "
+            f"{len(names)} names: there must be as many of each, at least one"
+        )
+    figure, axes = plt.subplots(
+        2, n, figsize=(1.75 * n, 3.2), squeeze=False, layout="constrained"
+    )
+    said = []
+    for picture, p, name, (top, bottom) in zip(
+        pictures, probabilities, names, axes.T, strict=True
+    ):
+        top.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        top.set_title(name, fontsize=10)
+        top.set(xticks=[], yticks=[])
+        p = np.asarray(p, float)
+        answer = int(p.argmax())
+        bars = bottom.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
+        bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="///")
+        bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
+        bottom.tick_params(labelsize=8)
+        bottom.set_xlabel(f"reads {answer}: {p[answer]:.0%}", fontsize=10)
+        said.append(f"{name}, read as {answer}")
+    axes[1, 0].set_ylabel("probability", fontsize=9)
+    what = f"{n} pictures, each" if n > 1 else "A picture"
+    describe(figure, f"{what} above ten bars of probability: {'; '.join(said)}.")
+    return figure
 
 
 def plot_confusion(labels, answers, *, rates=False, ax=None):
@@ -40,7 +146,7 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shown = shares if rates else counts
     mistakes = np.where(np.eye(10, dtype=bool), 0, shown)
-    ax = ax or _new_axes((5.2, 5.2))
+    ax = ax or new_axes((5.2, 5.2))
     ax.imshow(mistakes, cmap="Blues", vmax=max(mistakes.max(), 1e-9))
     for (row, column), value in np.ndenumerate(shown):
         if value:

@@ -8,7 +8,7 @@ says the same.
 import numpy as np
 from matplotlib import pyplot as plt
 
-from mnist_tutorial.plotting.base import COLOURS, GREY, _images, _new_axes, describe
+from mnist_tutorial.plotting.base import COLOURS, GREY, as_images, describe, new_axes
 
 __all__ = [
     "has_graphviz",
@@ -70,7 +70,7 @@ def plot_boxes(model, *, ax=None):
     matplotlib.axes.Axes
     """
     rows = _layers(model)
-    ax = ax or _new_axes((6.4, 0.6 * len(rows) + 0.6))
+    ax = ax or new_axes((6.4, 0.6 * len(rows) + 0.6))
     for y, (name, kind, shape, parameters) in enumerate(rows):
         words = f"{name} ({kind})\noutput {shape}, {parameters:,} parameters"
         frame = {"boxstyle": "square,pad=0.4", "facecolor": "white"}
@@ -120,7 +120,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
     grid = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
     grid = grid.reshape(rows * (height + 1), -1)[:-1, :-1]
-    ax = ax or _new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
+    ax = ax or new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
     top = max(np.abs(stack).max(), 1e-9)
     signed = stack.min() < 0
     image = ax.imshow(
@@ -160,7 +160,7 @@ def plot_heat(images, heats, titles):
     ValueError
         If there are none, or the three do not match.
     """
-    images, heats = _images(images), np.asarray(heats)
+    images, heats = as_images(images), np.asarray(heats)
     if not len(titles) == len(images) > 0 or images.shape != heats.shape:
         raise ValueError(
             f"images {images.shape}, heats {heats.shape} and {len(titles)} titles"
@@ -217,7 +217,7 @@ def plot_embedding(points, labels, *, title=None, ax=None):
     points, labels = np.asarray(points), np.asarray(labels)
     if points.shape != (len(labels), 2):
         raise ValueError(f"points {points.shape} for {len(labels)} labels")
-    ax = ax or _new_axes((5.5, 5.5))
+    ax = ax or new_axes((5.5, 5.5))
     for digit in np.unique(labels):
         ax.scatter(
             *points[labels == digit].T,

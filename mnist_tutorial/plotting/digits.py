@@ -1,0 +1,148 @@
+"""Draw images of digits, their pixels, and how many there are of each."""
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from mnist_tutorial.plotting.base import COLOURS, as_images, describe, new_axes
+
+__all__ = ["plot_class_balance", "plot_digits", "plot_pixels"]
+
+
+def plot_digits(images, labels=None, *, columns=10, title=None):
+    """Draw digits in a grid, dark ink on light paper, each under its label.
+
+    Parameters
+    ----------
+    images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
+        Up to 100 of them; light ink on 0, whatever the scale.
+    labels : sequence, optional
+        One label or short text for each.
+    columns : int
+        Images in a row.
+    title : str, optional
+        Above the grid.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If these are no images, none, over 100, or labels do not match them; or if
+        there is no column.
+    """
+    images = as_images(images)
+    if not 0 < len(images) <= 100:
+        raise ValueError(f"plot_digits draws 1 to 100 images, not {len(images)}")
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(f"{len(images)} images but {len(labels)} labels")
+    if columns < 1:
+        raise ValueError(f"a grid needs columns, not {columns}")
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    height = 0.75 if labels is None else 0.95
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(0.75 * columns, 2.5), height * rows + 0.35),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(image, cmap="gray_r", vmin=0, vmax=max(images.max(), 1e-9))
+        if labels is not None:
+            ax.set_title(str(labels[i]), fontsize=10, pad=2)
+    figure.suptitle(title or "")
+    said = f"{title}: " if title else ""
+    many = f"{len(images)} digits in a grid of {rows} by {columns}"
+    said += many if len(images) > 1 else "one digit"
+    if labels is not None:
+        said += ", labelled " + " ".join(str(label) for label in labels)
+    describe(figure, said + ".")
+    return figure
+
+
+def plot_class_balance(labels, *, ax=None):
+    """Draw how many images there are of each digit.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Digits 0 to 9.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or one is no digit.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(10)).all():
+        raise ValueError("labels must be digits 0 to 9, in one row of at least one")
+    counts = np.bincount(labels.astype(int), minlength=10)
+    ax = ax or new_axes((6, 3))
+    bars = ax.bar(range(10), counts, color=COLOURS[0])
+    texts = [f"{count:,}" for count in counts]
+    ax.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
+    ax.axhline(counts.mean(), color="black", linestyle="--", label="equal shares")
+    ax.margins(y=0.25)
+    ax.set(title="Images of each digit", xlabel="digit", ylabel="images")
+    ax.set_xticks(range(10))
+    ax.legend(loc="upper right", ncols=2)
+    listed = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(counts))
+    describe(ax, f"Bars of the number of images of each digit: {listed}.")
+    return ax
+
+
+def plot_pixels(image, *, ax=None):
+    """Draw one digit with the value of each pixel written on it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (28, 28)
+        0 (paper) to 255 (ink).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If it is no such image.
+    """
+    image = np.asarray(image)
+    if image.shape != (28, 28) or image.dtype != np.uint8:
+        raise ValueError(
+            f"one uint8 image of shape (28, 28), not {image.dtype} {image.shape}"
+        )
+    ax = ax or new_axes((7.2, 7.2))
+    ax.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    for row, column in np.argwhere(image):
+        value = image[row, column]
+        colour = "white" if value > 127 else "black"
+        ax.text(
+            column, row, value, color=colour, fontsize=6.5, ha="center", va="center"
+        )
+    ax.set(title="Pixel values; blank squares are 0", xlabel="column", ylabel="row")
+    said = "A digit of 28 by 28 pixels with each value written on it: "
+    if image.any():
+        rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+        said += (
+            f"{np.count_nonzero(image)} pixels hold ink in rows {rows[0]} to {rows[-1]}"
+            f" and columns {columns[0]} to {columns[-1]}, up to {image.max()}."
+        )
+    else:
+        said += "no pixel holds ink."
+    describe(ax, said)
+    return ax
