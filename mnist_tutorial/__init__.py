@@ -5,9 +5,16 @@ imports what it needs when it is itself imported.
 """
 
 from mnist_tutorial.data import MnistDataError, load_mnist
+from mnist_tutorial.folders import course_folder
 from mnist_tutorial.quiet import quiet_start
 
-__all__ = ["MnistDataError", "digit_from_image", "load_mnist", "quiet_start"]
+__all__ = [
+    "MnistDataError",
+    "course_folder",
+    "digit_from_image",
+    "load_mnist",
+    "quiet_start",
+]
 
 
 def __getattr__(name):

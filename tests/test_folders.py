@@ -1,0 +1,39 @@
+"""The course's folders are found wherever a kernel starts."""
+
+from pathlib import Path
+
+import pytest
+
+from mnist_tutorial import course_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """Make a copy of the course, as a handout unpacks, in a folder with a hard name."""
+    root = tmp_path / "Übung 1" / "handwritten-digits"
+    (root / "notebooks" / "scale").mkdir(parents=True)
+    (root / "notebooks" / "00_start_here.ipynb").touch()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("start", "path"),
+    [(".", "models"), ("notebooks", "../models"), ("notebooks/scale", "../../models")],
+)
+def test_a_copy_keeps_to_itself(copy, monkeypatch, start, path):
+    monkeypatch.chdir(copy / start)
+    assert course_folder("models") == Path(path)
+
+
+def test_from_elsewhere_the_course_around_the_package_is_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert course_folder().resolve() == ROOT
+
+
+def test_a_lesson_alone_has_its_folders_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "site-packages" / "mnist_tutorial" / "folders.py"
+    monkeypatch.setattr("mnist_tutorial.folders.__file__", str(package))
+    assert course_folder("models") == Path("models")
