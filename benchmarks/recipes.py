@@ -44,8 +44,6 @@ def measure_run(recipe_name, epochs, seed, quick):
     with quiet_start():
         from mnist_tutorial.recipes import RECIPES
 
-    from mnist_tutorial.measuring import multiply_adds, wilson_interval
-
     (x_train, y_train), (x_test, y_test) = load_mnist()
     if quick:
         x_train, y_train = x_train[:QUICK_IMAGES], y_train[:QUICK_IMAGES]
@@ -57,29 +55,47 @@ def measure_run(recipe_name, epochs, seed, quick):
     seconds = time.perf_counter() - wall
     cpu_seconds = time.process_time() - cpu
     memory = peak_memory()
-    learnt = len(x_train) - int(len(x_train) * recipe.validation_split)
-    seen = learnt * options["epochs"]
+    seen = recipe.images_learnt(len(x_train)) * options["epochs"]
 
     x_test = x_test[..., None].astype("float32") / 255
     answers = model.predict(x_test, batch_size=500, verbose=0).argmax(axis=1)
     right = int((answers == y_test).sum())
     low, high = wilson_interval(right, len(y_test))
+    cost = multiply_adds(model)
     return {
         "recipe": recipe_name,
         "epochs": options["epochs"],
         "seed": seed,
         "parameters": model.count_params(),
-        "multiply_adds": multiply_adds(model),
+        "multiply_adds": cost,
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu_seconds, 2),
         "images_per_second": round(seen / seconds),
         # Reading forward, and twice as much going back; two operations each.
-        "gflops": round(6 * multiply_adds(model) * seen / seconds / 1e9, 2),
+        "gflops": round(6 * cost * seen / seconds / 1e9, 2),
         "peak_memory_mb": round(memory / 1e6),
         "right": right,
         "accuracy": right / len(y_test),
         "interval": [round(low, 5), round(high, 5)],
     }
+
+
+def wilson_interval(right, n):
+    """Return the ends, 0 to 1, of Wilson's 95 % interval for `right` of `n` images."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def multiply_adds(model):
+    """Count the multiplications of a network's kernels for one image."""
+    kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
+    # Each output position of a convolution uses the whole kernel once.
+    return sum(
+        math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+        for layer in kernels
+    )
 
 
 def peak_memory():
@@ -140,9 +156,9 @@ def in_a_process(*arguments):
 def write(path, report):
     """Write `report` to the side, then rename: the file is always whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".new")
-    aside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def resume(path, report):
@@ -173,8 +189,6 @@ def summarise(report):
         those of the 3×3 CNN's two epochs), cpu_seconds, images_per_second,
         peak_share, memory, accuracy, lowest, highest, interval.
     """
-    from mnist_tutorial.measuring import wilson_interval
-
     groups = {}
     for run in report["runs"]:
         groups.setdefault(run["name"], []).append(run)
@@ -186,6 +200,7 @@ def summarise(report):
             for key in ("seconds", "cpu_seconds", "images_per_second", "gflops")
         }
         right = statistics.mean(run["right"] for run in runs)
+        tested = round(runs[0]["right"] / runs[0]["accuracy"])
         scores = [run["accuracy"] for run in runs]
         row = {
             "name": name,
@@ -200,7 +215,7 @@ def summarise(report):
             "accuracy": statistics.mean(scores),
             "lowest": min(scores),
             "highest": max(scores),
-            "interval": wilson_interval(round(right), 10_000),
+            "interval": wilson_interval(round(right), tested),
         }
         rows.append(row)
     if reference:
@@ -331,9 +346,9 @@ def main():
     unfinished.unlink()
     here = report["machine"]
     title = f"{here['processor']}, {here['cores']} cores"
-    draw(rows, title).savefig(FOLDER / "recipes.png", dpi=110)
     (FOLDER / "recipes.md").write_text(table(rows) + "\n", encoding="utf-8")
     print(f"\n{title}, matrix product {report['peak_gflops']} GFLOP/s\n\n{table(rows)}")
+    draw(rows, title).savefig(FOLDER / "recipes.png", dpi=110)
     print(f"\nWrote recipes.json, recipes.md and recipes.png to {FOLDER.name}/.")
 
 

@@ -13,8 +13,8 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
 
     Parameters
     ----------
-    images : ndarray of float32, shape (n, height, width, 1)
-        Square, with a rim of background.
+    images : ndarray of float32, shape (n, side, side, 1)
+        With a rim of background.
     rng : numpy.random.Generator
     turn : float
         Up to so many degrees either way.
@@ -32,8 +32,22 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
 
     Returns
     -------
-    ndarray of float32, shape (n, height, width, 1)
+    ndarray of float32, shape (n, side, side, 1)
+
+    Raises
+    ------
+    ValueError
+        If these are no square images with one channel.
+
+    Examples
+    --------
+    >>> images = np.zeros((5, 28, 28, 1), "float32")
+    >>> jiggle(images, np.random.default_rng(0)).shape
+    (5, 28, 28, 1)
     """
+    shape = images.shape
+    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 1:
+        raise ValueError(f"images must have shape (n, side, side, 1), not {shape}")
     n, size = len(images), images.shape[1]
     varied = rng.random(n) < share
 
@@ -43,17 +57,20 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
     angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     # Where each pixel of the result comes from, counted from the middle.
-    y, x = (axis - (size - 1) / 2 for axis in np.ogrid[:size, :size])
-    rows, columns = sin * x + (lean * sin + cos) * y, cos * x + (lean * cos - sin) * y
-    rows, columns = rows + draw(shift), columns + draw(shift)
+    middle = (size - 1) / 2
+    y, x = (axis - middle for axis in np.ogrid[:size, :size])
+    rows = sin * x + (lean * sin + cos) * y + draw(shift)
+    columns = cos * x + (lean * cos - sin) * y + draw(shift)
     if wave:
+        weights = _knot_weights(size)
         knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
-        down, right = _hills(size) @ knots @ _hills(size).T
-        rows, columns = rows + down, columns + right
-    return _sample(images, rows + (size - 1) / 2, columns + (size - 1) / 2)
+        down, right = weights @ knots @ weights.T
+        rows = rows + down
+        columns = columns + right
+    return _sample(images, rows + middle, columns + middle)
 
 
-def _hills(size):
+def _knot_weights(size):
     """Return how much each of the knots moves each pixel, shape (size, KNOTS)."""
     place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
     return (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
@@ -77,8 +94,9 @@ def _sample(images, rows, columns):
 class Jiggled(keras.utils.PyDataset):
     """Batches of jiggled images, in a new order and newly jiggled in every epoch.
 
-    Both depend on `seed` and the epoch alone. (A seeded ``fit`` on plain arrays
-    repeats one and the same order in every epoch.)
+    Both depend on `seed` and the epoch alone, as long as ``fit`` is told
+    ``shuffle=False``: it would shuffle the batches once more. (A seeded ``fit`` on
+    plain arrays repeats one and the same order in every epoch.)
 
     Parameters
     ----------
@@ -89,22 +107,44 @@ class Jiggled(keras.utils.PyDataset):
     seed : int
     jiggled_epochs : int, optional
         After so many epochs, images are shown as they are. None: never.
+    first_epoch : int
+        Epochs that are done, where ``fit`` goes on from its ``initial_epoch``.
     **how
         For `jiggle`: how far images may vary.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer images than a batch.
+
+    Examples
+    --------
+    >>> x = np.zeros((10, 28, 28, 1), "float32")
+    >>> data = Jiggled(x, np.arange(10), batch_size=4, turn=5)
+    >>> len(data)
+    2
     """
 
-    def __init__(self, x, y, batch_size, seed=0, jiggled_epochs=None, **how):
+    def __init__(
+        self, x, y, batch_size, seed=0, jiggled_epochs=None, first_epoch=0, **how
+    ):
         super().__init__()
+        if len(x) < batch_size:
+            raise ValueError(f"{len(x)} images do not fill a batch of {batch_size}")
         self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
-        self.seed, self.epoch, self.jiggled_epochs = seed, -1, jiggled_epochs
-        self.on_epoch_end()
+        self.seed, self.jiggled_epochs = seed, jiggled_epochs
+        self.next_epoch = first_epoch
+        self._begin(first_epoch)
 
-    def on_epoch_end(self):
-        """Draw the next epoch's order."""
-        self.epoch += 1
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(
-            len(self.x)
-        )
+    def on_epoch_begin(self):
+        """Draw the next epoch's order; Keras calls this once an epoch, not more."""
+        self._begin(self.next_epoch)
+        self.next_epoch += 1
+
+    def _begin(self, epoch):
+        self.epoch = epoch
+        rng = np.random.default_rng([self.seed, epoch])
+        self.order = rng.permutation(len(self.x))
 
     def __len__(self):
         """Return the number of batches in an epoch."""

@@ -4,10 +4,11 @@ Every network reads images as float32, shape (n, 28, 28, 1), 0 to 1, and gives t
 probabilities.
 """
 
+import hashlib
+import math
 import os
-import sys
+import tempfile
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import keras
 from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
+from mnist_tutorial.folders import course_folder
 from mnist_tutorial.saving import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
@@ -63,6 +65,15 @@ class Recipe:
     plain_epochs: int = 0
     steps_per_execution: int = 1
 
+    def __post_init__(self):
+        """Refuse what `train` could not keep."""
+        if self.jiggled is not None and self.validation_split:
+            raise ValueError("a recipe that jiggles its images holds none out itself")
+
+    def images_learnt(self, n):
+        """Return how many of `n` images ``fit`` learns from, as Keras counts them."""
+        return math.floor(n * (1 - self.validation_split))
+
     def build(self, steps=1):
         """Return the network, untrained and compiled for one-hot labels.
 
@@ -75,8 +86,15 @@ class Recipe:
         -------
         keras.Sequential
             Input (n, 28, 28, 1), output (n, 10), metric "accuracy".
+
+        Examples
+        --------
+        >>> RECIPES["fast"].build().count_params()
+        80730
         """
-        model = keras.Sequential([keras.Input((28, 28, 1)), *self.layers()])
+        # Named, so that networks which a lesson builds are numbered from the start.
+        images = keras.Input((28, 28, 1), name="images")
+        model = keras.Sequential([images, *self.layers()], name="digit_reader")
         model.compile(
             optimizer=self.optimizer(steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=self.smoothing),
@@ -99,47 +117,49 @@ class Recipe:
         epochs : int, optional
             Instead of the recipe's.
         **options
-            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``.
+            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``. A training
+            that goes on from an ``initial_epoch`` sees the images of that epoch.
 
         Returns
         -------
         model : keras.Sequential
         history : keras.callbacks.History
+
+        Examples
+        --------
+        >>> x, y = keras.ops.zeros((200, 28, 28, 1)), keras.ops.zeros(200)
+        >>> model, history = RECIPES["fast"].train(x, y, seed=1)
+        >>> history.epoch
+        [0]
         """
         epochs = epochs or self.epochs
         keras.utils.set_random_seed(seed)
         y = keras.utils.to_categorical(y, 10)
-        options = {"epochs": epochs, "verbose": 0} | options
-        if self.jiggled is not None:
-            jiggled = epochs - self.plain_epochs
-            data = Jiggled(x, y, self.batch_size, seed, jiggled, **self.jiggled)
-            model = self.build(steps=epochs * len(data))
-            with _graph_let_go():
-                return model, model.fit(data, **options)
-        learnt = len(x) - int(len(x) * self.validation_split)
-        model = self.build(steps=epochs * -(-learnt // self.batch_size))
-        options |= {"validation_split": self.validation_split}
-        with _graph_let_go():
-            return model, model.fit(x, y, batch_size=self.batch_size, **options)
-
-
-@contextmanager
-def _graph_let_go():
-    """Let the graph of a training go with its network: some 13 MB for each `fit`.
-
-    TensorFlow registers the gradient of each training step's sum of gradients for
-    good, and with it the graph. Nobody differentiates a training step. See issue
-    80895 of tensorflow/tensorflow.
-    """
-    ops = sys.modules.get("tensorflow.python.framework.ops")  # other backends: None
-    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
-    before = set(registry)
-    try:
-        yield
-    finally:
-        for name in set(registry) - before:
-            if name.startswith("CustomGradient-"):
-                del registry[name]
+        options.setdefault("verbose", 0)
+        if self.jiggled is None:
+            steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
+            model = self.build(steps=epochs * steps)
+            history = model.fit(
+                x,
+                y,
+                batch_size=self.batch_size,
+                epochs=epochs,
+                validation_split=self.validation_split,
+                **options,
+            )
+            return model, history
+        data = Jiggled(
+            x,
+            y,
+            self.batch_size,
+            seed=seed,
+            jiggled_epochs=epochs - self.plain_epochs,
+            first_epoch=options.get("initial_epoch", 0),
+            **self.jiggled,
+        )
+        model = self.build(steps=epochs * len(data))
+        # In an order of its own already.
+        return model, model.fit(data, epochs=epochs, shuffle=False, **options)
 
 
 def one_cycle(steps, peak=0.02):
@@ -155,10 +175,19 @@ def one_cycle(steps, peak=0.02):
     Returns
     -------
     keras.optimizers.schedules.CosineDecay
+
+    Examples
+    --------
+    >>> rate = one_cycle(steps=400)
+    >>> [round(float(rate(step)), 3) for step in (0, 100, 400)]
+    [0.002, 0.02, 0.0]
     """
     up = steps // 4
     return keras.optimizers.schedules.CosineDecay(
-        peak / 10, max(steps - up, 1), warmup_target=peak, warmup_steps=up
+        initial_learning_rate=peak / 10,
+        decay_steps=max(steps - up, 1),
+        warmup_target=peak,
+        warmup_steps=up,
     )
 
 
@@ -313,56 +342,75 @@ RECIPES = {
         source="this course, lesson 7: made for accuracy",
         smoothing=0.1,
         jiggled={"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1},
-        plain_epochs=5,
+        plain_epochs=6,
         steps_per_execution=10,
     ),
 }
 
 
-def network_at_hand(digits, folder="../models"):
+def network_at_hand(digits, folder=None):
     """Return a trained network, for lessons about something else than training.
 
     It is trained once, on all training images but the last 5,000, with a progress
-    bar; after that it is loaded. Both ways lead to the same weights.
+    bar; after that it is loaded. Both ways lead to the same weights, and to random
+    numbers seeded with 0.
 
     Parameters
     ----------
     digits : mnist_tutorial.data.DigitData
         What to train on; the file is named after it.
-    folder : str or path-like
-        Where the network is kept. A file that does not fit is passed over, and left
-        as it is.
+    folder : str or path-like, optional
+        Where the network is kept; the course's ``models/`` by default. A file that
+        does not fit is passed over, and left as it is.
 
     Returns
     -------
     keras.Sequential
+
+    Examples
+    --------
+    >>> model = network_at_hand(load_mnist())  # doctest: +SKIP
     """
-    recipe = RECIPES[AT_HAND]
-    path = Path(folder) / f"{AT_HAND}-{digits.name.replace(' ', '-')}.keras"
-    if path.exists():
-        try:
-            model = load_network(path)
-            if model.count_params() == recipe.parameters:
-                return model
-            print(f"{path} holds another network.")
-        except NetworkFileError as error:
-            print(error)
-        print("It is left as it is, and a new network is trained for now.")
     (x, y), _ = digits
-    x = x[:55_000, ..., None].astype("float32") / 255
-    model, _ = recipe.train(x, y[:55_000], verbose=1)
-    # For lessons, whose labels are whole numbers. What it trained with is over.
-    model.name = AT_HAND
-    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_stem(f"{path.stem}-{os.getpid()}")
-    try:
-        model.save(aside)
-        # So that layers made later get the same names as after a mere loading.
-        keras.utils.clear_session()
-        model = keras.saving.load_model(aside)
+    recipe = RECIPES[AT_HAND]
+    name = f"{AT_HAND}-{digits.name.replace(' ', '-')}"
+    if digits.name not in ("MNIST", "stand-in"):
+        name += f"-{hashlib.sha256(x).hexdigest()[:8]}"
+    folder = course_folder("models") if folder is None else Path(folder)
+    path = folder / f"{name}.keras"
+    model = _kept(path, recipe)
+    if model is None:
+        x = x[:55_000, ..., None].astype("float32") / 255
+        model, _ = recipe.train(x, y[:55_000], verbose=1)
+        # For lessons, whose labels are whole numbers. What it trained with is over.
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         if not path.exists():
-            os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+            _keep(model, path)
+    keras.utils.set_random_seed(0)
     return model
+
+
+def _kept(path, recipe):
+    """Load the network that is kept at `path`, or return None."""
+    if not path.exists():
+        return None
+    try:
+        model = load_network(path)
+        if model.count_params() == recipe.parameters:
+            return model
+        print(f"{path} holds another network.")
+    except NetworkFileError as error:
+        print(error)
+    print("It is left as it is, and a new network is trained for now.")
+    return None
+
+
+def _keep(model, path):
+    """Save the network whole or not at all; where there is no place, say so."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            model.save(Path(folder, path.name))
+            os.replace(Path(folder, path.name), path)
+    except OSError as error:
+        print(f"The network is not kept for next time: {path} ({error.strerror}).")

@@ -1,9 +1,13 @@
 """Images varied a little, batch by batch, by a seed."""
 
+import re
+
+import keras
 import numpy as np
 import pytest
 
 from mnist_tutorial.augmentation import Jiggled, jiggle
+from mnist_tutorial.saving import Resume
 
 
 @pytest.fixture
@@ -94,15 +98,88 @@ def test_a_share_is_left_as_it_is(spot):
     assert 0.7 < np.mean(same) < 0.8
 
 
+class Shown(keras.Model):
+    """A network that learns nothing, and notes the labels and images it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = []
+
+    def train_step(self, data):
+        self.batches.append([keras.ops.convert_to_numpy(part) for part in data])
+        return {"loss": keras.ops.zeros(())}
+
+
+def show(data, epochs, initial_epoch=0, each=len):
+    """Return what `each` says of every epoch's batches in a real training."""
+    model, said = Shown(), []
+    model.compile(run_eagerly=True)
+
+    def at_the_end(epoch, logs):
+        said.append(each(model.batches))
+        model.batches = []
+
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=at_the_end)
+    model.fit(
+        data,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        callbacks=[callback],
+        shuffle=False,
+        verbose=0,
+    )
+    return said
+
+
+def labels(batches):
+    return np.concatenate([y for _, y in batches]).tolist()
+
+
 def test_every_epoch_has_its_own_order_and_every_image_once():
     x = np.zeros((20, 28, 28, 1), np.float32)
-    data = Jiggled(x, np.arange(20), batch_size=5, seed=1)
-    orders = []
-    for _ in range(2):
-        orders.append(np.concatenate([data[i][1] for i in range(len(data))]))
-        data.on_epoch_end()
-    assert sorted(orders[0]) == sorted(orders[1]) == list(range(20))
-    assert list(orders[0]) != list(orders[1])
+    orders = show(Jiggled(x, np.arange(20), batch_size=5, seed=1), 3, each=labels)
+    assert all(sorted(order) == list(range(20)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_a_training_that_goes_on_is_shown_what_was_left():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 28, 28, 1), np.float32), np.arange(20)
+
+    def all_of_it(batches):
+        return [part.tobytes() for batch in batches for part in batch]
+
+    whole = show(Jiggled(x, y, 5, seed=1, jiggled_epochs=3), 4, each=all_of_it)
+    data = Jiggled(x, y, 5, seed=1, jiggled_epochs=3, first_epoch=2)
+    assert show(data, 4, initial_epoch=2, each=all_of_it) == whole[2:]
+
+
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 28, 28, 1), np.float32), np.arange(20) % 10
+
+    def train(name, epochs):
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                keras.layers.Flatten(),
+                keras.layers.Dropout(0.2),
+                keras.layers.Dense(10, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        resume = Resume(tmp_path / name)
+        done = resume.start(model)
+        data = Jiggled(x, y, 5, jiggled_epochs=3, first_epoch=done)
+        options = {"initial_epoch": done, "callbacks": [resume], "verbose": 0}
+        model.fit(data, epochs=epochs, **options)
+        return model.get_weights()
+
+    whole = train("whole", 4)
+    train("killed", 2)
+    for one, other in zip(whole, train("killed", 4), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_batches_depend_on_seed_and_epoch_alone(spot):
@@ -122,9 +199,18 @@ def test_images_left_over_wait():
 def test_the_last_epochs_show_images_as_they_are(spot):
     x = np.repeat(spot, 8, axis=0)
     data = Jiggled(x, np.arange(8), batch_size=4, jiggled_epochs=2)
-    plain = []
-    for _ in range(3):
-        plain.append(np.array_equal(data[1][0], x[:4]))
-        data.on_epoch_end()
-    assert plain == [False, False, True]
-    assert sorted(np.concatenate([data[i][1] for i in range(2)])) == list(range(8))
+    plain = show(
+        data, 4, each=lambda batches: all((x == spot).all() for x, _ in batches)
+    )
+    assert plain == [False, False, True, True]
+
+
+def test_fewer_images_than_a_batch_are_refused(spot):
+    with pytest.raises(ValueError, match="1 images do not fill a batch of 4"):
+        Jiggled(spot, np.arange(1), batch_size=4)
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 28, 1), (3, 28, 28, 3), (3, 28, 28)])
+def test_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=re.escape(str(shape))):
+        jiggle(np.zeros(shape, np.float32), np.random.default_rng(0))

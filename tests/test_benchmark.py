@@ -87,7 +87,7 @@ def test_an_interrupted_run_goes_on(bench, monkeypatch, tmp_path):
     assert len(report["runs"]) == 5
     assert not (tmp_path / "unfinished.json").exists()
     # The next run starts anew.
-    assert len(again := imitate(monkeypatch, bench)) == 0
+    again = imitate(monkeypatch, bench)
     bench.main()
     assert len(again) == 5
 
@@ -126,6 +126,25 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
     assert fast["interval"][0] < 0.9901 < fast["interval"][1]
     assert fast["peak_share"] == pytest.approx(0.1)
     assert "| 1.0 | 0.10 | 3 | 10 | 0.0 | 100 | 10 % | 702 |" in capsys.readouterr().out
+
+
+def test_fewer_test_images_make_wider_intervals_and_a_figure(bench, monkeypatch):
+    few = measured(0, 1.0, 9_800) | {"name": "fast", "right": 4_900}
+    report = {"runs": [few], "peak_gflops": 50.0}
+    rows = bench.summarise(report)
+    low, high = rows[0]["interval"]
+    assert (low, high) == pytest.approx((0.97575, 0.98352), abs=1e-4)
+    bench.draw(rows, "A processor")
+
+
+def test_intervals_and_costs_are_those_by_hand(bench):
+    assert bench.wilson_interval(9_870, 10_000) == pytest.approx(
+        (0.98458, 0.98904), abs=1e-5
+    )
+    from mnist_tutorial.recipes import RECIPES
+
+    expected = 26 * 26 * 9 * 32 + 24 * 24 * 9 * 32 * 64 + 9_216 * 128 + 128 * 10
+    assert bench.multiply_adds(RECIPES["cnn_3x3"].build()) == expected
 
 
 def test_figure(bench, monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ import random
 import weakref
 
 import numpy as np
+from scipy.stats import binomtest
 
 from mnist_tutorial.exercises.judging import (
     MistakeError,
@@ -13,7 +14,11 @@ from mnist_tutorial.exercises.judging import (
     kind,
     number,
 )
-from mnist_tutorial.measuring import wilson_interval
+
+
+def _interval(right, n, method="wilson"):
+    interval = binomtest(right, n).proportion_ci(0.95, method=method)
+    return interval.low, interval.high
 
 
 def exercise_1(answer):
@@ -22,11 +27,15 @@ def exercise_1(answer):
     right, n = 1_974, 2_000
     demand(high <= 1, "These are percentages. Shares go from 0 to 1.")
     demand(low < high, "The lower end comes first.")
-    if close((low, high), wilson_interval(right, n), 2e-4):
+    if close((low, high), _interval(right, n), 2e-4):
         return "Five times fewer images than MNIST's test, and more than twice as wide."
     demand(
-        not close((low, high), wilson_interval(9_870, 10_000), 2e-4),
+        not close((low, high), _interval(9_870, 10_000), 2e-4),
         "That is for 10,000 images. With fewer, you know less.",
+    )
+    demand(
+        not close((low, high), _interval(right, n, "exact"), 2e-4),
+        "That is SciPy's exact interval. The lesson's has method=\"wilson\".",
     )
     half = 1.96 * np.sqrt(right / n * (1 - right / n) / n)
     demand(
@@ -35,7 +44,7 @@ def exercise_1(answer):
         "interval.",
     )
     raise MistakeError(
-        "Look at what `wilson_interval` is given: how many right, of how many."
+        "Look at what `binomtest` is given: how many right, of how many."
     )
 
 
