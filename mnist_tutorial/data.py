@@ -1,28 +1,24 @@
-"""Find MNIST, read it whatever its container, and check that it is what it says.
+"""Find MNIST wherever it lies, download it where it does not, and check what it is.
 
 The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 """
 
 import contextlib
-import copy
-import gzip
 import hashlib
-import io
-import itertools
 import os
 import re
-import stat
-import struct
 import sys
 import tempfile
-import textwrap
-import zipfile
-from functools import partial
+import time
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["DigitData", "MnistDataError", "load_mnist", "make_stand_in"]
+from mnist_tutorial.folders import course_folder
+from mnist_tutorial.reading import IDX_NAMES, KEYS, MnistDataError, read_arrays
+from mnist_tutorial.stand_in import make_stand_in
+
+__all__ = ["DigitData", "MnistDataError", "load_mnist"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -30,12 +26,6 @@ SHA256 = {
     "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
-}
-IDX_NAMES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
 }
 _IDX_FILES = [f"{name}.gz" for name in IDX_NAMES.values()]
 # Where to download which files from, in turn. What comes must have the hashes above.
@@ -45,29 +35,7 @@ MIRRORS = [
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
-MOST_IMAGES = 1_000_000  # a header that promises more is not believed
-
-_TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-_TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-_TEST_FIRST = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-
-_FORMS = {
-    "x": ((28, 28), "(n, 28, 28)", "Reshape it to that, without a channel axis."),
-    "y": ((), "(n,)", "Give each image one whole number from 0 to 9, not one-hot."),
-}
-_FAILURES = {  # by a part of the exception's name
-    "MnistData": "what came is not MNIST",
-    "Timeout": "no answer in time",
-    "SSL": "its certificate is not trusted here",
-    "HTTP": "it does not give the file",
-    "": "it could not be reached, or broke off",
-}
-_CURE = "Download mnist.npz again, or set MNIST_TUTORIAL_DATA to another copy."
-
-
-class MnistDataError(Exception):
-    """Digits that cannot be used: which file, what is wrong, and the way out."""
+REST = 3600  # seconds until mirrors that all failed are asked again
 
 
 class DigitData(tuple):
@@ -78,14 +46,23 @@ class DigitData(tuple):
     name : str
         "MNIST" if every array is MNIST's to the last byte, "stand-in" for the
         digits made by `make_stand_in`, "other digits" for anything else.
+
+    Examples
+    --------
+    >>> images, labels = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+    >>> DigitData((images, labels), (images, labels)).name
+    'other digits'
     """
 
-    def __new__(cls, arrays, name="other digits"):
-        """Pack `arrays`, a dict of the four arrays, under `name`."""
-        x_train, y_train, x_test, y_test = (arrays[key] for key in SHA256)
-        data = super().__new__(cls, ((x_train, y_train), (x_test, y_test)))
+    def __new__(cls, train, test, name="other digits"):
+        """Pack two pairs of images and labels under `name`."""
+        data = super().__new__(cls, (train, test))
         data.name = name
         return data
+
+    def __getnewargs__(self):
+        """Return what a copy, or an unpickled one, is made from."""
+        return (*self, self.name)
 
     def confirm(self, claim, holds):
         """Print that `claim`, which only MNIST has to keep, holds.
@@ -117,10 +94,12 @@ def load_mnist(source=None):
     ----------
     source : str or path-like, optional
         An npz file with the arrays ``x_train``, ``y_train``, ``x_test`` and
-        ``y_test``; a folder with the same names as npy files; a folder with the
-        four IDX files, plain or gzipped; or the word "stand-in". By default the
-        environment variable ``MNIST_TUTORIAL_DATA``, then this package's cache,
-        Keras's cache (only read), the mirrors, and last the stand-in.
+        ``y_test``; a folder with the same names as npy files; a folder or zip with
+        the four IDX files, gzipped or not; a folder that holds one of these, up to
+        two levels down; or the word "stand-in". By default the environment variable
+        ``MNIST_TUTORIAL_DATA``, then this package's cache, Keras's cache (only
+        read), the mirrors, and last the stand-in. A relative path is looked for from
+        the working folder, then from the course's.
 
     Returns
     -------
@@ -133,19 +112,17 @@ def load_mnist(source=None):
     ------
     MnistDataError
         If `source`, or the place that the variable names, is not usable.
+
+    Examples
+    --------
+    >>> (x_train, y_train), (x_test, y_test) = load_mnist()  # doctest: +SKIP
     """
     if source is None:
-        source = os.environ.get("MNIST_TUTORIAL_DATA") or None
+        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip() or None
     if source is None:
         return _load_cached() or _download() or _load_stand_in(announce=True)
-    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    if not path or not isinstance(path, str) or "\0" in path:
-        shown = repr(source) if path else f"An object of type {type(source).__name__}"
-        raise MnistDataError(
-            f'{shown} is no path: name a file or folder, such as "mnist.npz", or say '
-            '"stand-in".'
-        )
-    if path == "stand-in":
+    path = _as_path(source)
+    if path.name == "stand-in" and not path.exists():
         return _load_stand_in()
     data = _read(path)
     if data.name != "MNIST":
@@ -156,168 +133,47 @@ def load_mnist(source=None):
     return data
 
 
-# --- reading -----------------------------------------------------------------
-
-
-def _error(where, found, cure=_CURE):
-    return MnistDataError(f"{where} {found}. {cure}")
+def _as_path(source):
+    """Return the absolute path that `source` means, however it was typed."""
+    text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        shown = repr(source) if text else f"An object of type {type(source).__name__}"
+        raise MnistDataError(
+            f'{shown} is no path: name a file or folder, such as "mnist.npz", or say '
+            '"stand-in".'
+        )
+    if re.match(r"\s*[\"']?[a-z]{2,}://", text, re.IGNORECASE):
+        raise MnistDataError(
+            f"{text} is an address of the web: download it first, then name the file "
+            "in MNIST_TUTORIAL_DATA."
+        )
+    # Some shells keep blanks and quotes around what is typed.
+    with contextlib.suppress(OSError):  # a name that no file can have
+        if not os.path.lexists(text):
+            text = text.strip().strip("\"'").strip()
+    path = Path(os.path.expandvars(os.path.expanduser(text)))
+    with contextlib.suppress(OSError):
+        if not path.is_absolute() and not path.exists():
+            from_course = course_folder() / path
+            path = from_course if from_course.exists() else path
+    return path.absolute()
 
 
 def _read(path, name=None):
-    """Read the digits at `path`, and check that they have MNIST's form."""
-    where, arrays, is_mnist = path, {}, True
-    try:
-        where = path = Path(os.path.expanduser(path)).absolute()
-        with _members(path) as members:
-            if missing := [key for key in SHA256 if key not in members]:
-                has = textwrap.shorten(", ".join(members), 80) or "none of the four"
-                raise _error(
-                    path,
-                    f"lacks {', '.join(missing)} (it has {has})",
-                    f"Name an npz file or a folder with {', '.join(SHA256)}, or a "
-                    f"folder of IDX files such as {IDX_NAMES['x_train']}.gz.",
-                )
-            for key in reversed(SHA256):  # what is no MNIST shows in the short ones
-                where, opener, checking_opener = members[key]
-                if is_mnist:
-                    with opener() as stream:
-                        arrays[key] = _read_array(stream, where, key)
-                    digest = hashlib.sha256(arrays[key]).hexdigest()
-                    is_mnist = digest == SHA256[key]
-                if not is_mnist:
-                    with checking_opener() as stream:
-                        arrays[key] = _read_array(stream, where, key)
-    except MnistDataError:
-        raise
-    except FileNotFoundError:
-        cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
-        raise _error(where, "does not exist", cure) from None
-    # A damaged file makes zip, gzip and npy raise nearly anything.
-    except Exception as error:
-        why = textwrap.shorten(str(error), 80) or type(error).__name__
-        why = getattr(error, "strerror", None) or f"{why}; it may be damaged or cut off"
-        raise _error(where, f"cannot be read: {why}") from None
-    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
-        if len(arrays[x]) != len(arrays[y]):
-            found = f"{len(arrays[x]):,} images in {x} but {len(arrays[y]):,} labels"
-            raise _error(path, f"has {found} in {y}")
-    return DigitData(arrays, name or ("MNIST" if is_mnist else "other digits"))
+    """Read the digits at `path`, and name them after what they are."""
+    arrays = read_arrays(path)
+    hashes = {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()}
+    name = name or ("MNIST" if hashes == SHA256 else "other digits")
+    return _pack(arrays, name)
 
 
-@contextlib.contextmanager
-def _members(path):
-    """Open a container; for each array in it, give its place and two ways to open it.
-
-    The first way may leave out the container's checksum, for who has a better one.
-    """
-    mode, members = path.stat().st_mode, {}
-    if stat.S_ISDIR(mode):
-        yield _files(path)
-        return
-    if not stat.S_ISREG(mode):
-        raise _error(path, "is neither a file nor a folder")
-    with open(path, "rb") as stream:
-        start = stream.read(64)
-        if start.startswith(b"\x1f\x8b"):
-            stream.seek(0)
-            start = gzip.GzipFile(fileobj=stream).read(64)
-        if start.startswith((b"\0\0\x08", b"\x93NUMPY")):
-            raise _error(path, "is one array of four", "Name the folder of all four.")
-        if not start.startswith(b"PK"):
-            _refuse(start, path, "an npz file")
-        with zipfile.ZipFile(stream) as archive:
-            for info in archive.infolist():
-                unchecked = copy.copy(info)
-                del unchecked.CRC  # a third of the time it takes to read
-                members[info.filename.removesuffix(".npy")] = (
-                    f"{path}: {info.filename}",
-                    partial(archive.open, unchecked),
-                    partial(archive.open, info),
-                )
-            yield members
+def _pack(arrays, name):
+    train = arrays["x_train"], arrays["y_train"]
+    test = arrays["x_test"], arrays["y_test"]
+    return DigitData(train, test, name)
 
 
-def _files(folder):
-    members = {}
-    for key, name in IDX_NAMES.items():
-        # Some programs unpack train-images-idx3-ubyte as train-images.idx3-ubyte.
-        dotted = name.replace("-idx", ".idx")
-        for form in (f"{key}.npy", name, dotted, f"{name}.gz", f"{dotted}.gz"):
-            file = folder / form
-            if key not in members and file.is_file():
-                opener = gzip.open if file.suffix == ".gz" else open
-                opener = partial(opener, file, "rb")
-                members[key] = file, opener, opener
-    return members
-
-
-def _refuse(start, where, wanted):
-    """Say what is at `where` instead of what is `wanted`, going by its first bytes."""
-    if not start:
-        raise _error(where, "is empty")
-    if re.match(rb"\x80|\(*c[\w.]+\n|\(+[dl]", start):
-        found = "is a pickle, and reading one runs whatever code it holds"
-        raise _error(where, found, "It is refused: use an npz, npy or IDX file.")
-    text = start.decode("utf-8-sig", "replace").strip()
-    shown = text.partition("\n")[0].strip()[:24]
-    if not shown.isprintable() or not shown or "\ufffd" in shown:
-        shown = start[:8].hex(" ")
-    page = ". It may be a login page saved by your network" if text[:1] == "<" else ""
-    raise _error(where, f'is not {wanted}: it begins with "{shown}"{page}')
-
-
-def _read_array(stream, where, key):
-    """Read one array, npy or IDX, in C order."""
-    start, by_column = stream.read(4), False
-    if start.startswith(b"\0\0\x08"):
-        shape = struct.unpack(f">{start[3]}I", stream.read(4 * start[3]))
-    elif start == b"\x93NUM":
-        shape, by_column = _read_npy_header(stream, where)
-    else:
-        _refuse(start + stream.read(60), where, "an npy array or an IDX file of uint8")
-    items = shape[0] if shape else 0
-    tail, form, cure = _FORMS[key[0]]
-    if shape != (items, *tail):
-        raise _error(where, f"has shape {shape}, where MNIST has {form}", cure)
-    if not 0 < items <= MOST_IMAGES:
-        raise _error(where, f"promises {items:,} items, not 1 to {MOST_IMAGES:,}")
-    array = np.empty(shape[::-1] if by_column else shape, np.uint8)
-    view, done = memoryview(array).cast("B"), 0
-    while done < len(view) and (got := stream.readinto(view[done : done + 2**20])):
-        done += got
-    if done < len(view) or stream.read(1):
-        found = "more" if done == len(view) else f"only {done:,}"
-        raise _error(where, f"should hold {len(view):,} bytes, and holds {found}")
-    if by_column:
-        array = np.ascontiguousarray(array.T)
-    highest = array.max()
-    if tail and highest <= 1:
-        found = f"has no pixel above {highest}, where MNIST goes to 255"
-        raise _error(where, found, "Save it before any division by 255.")
-    if not tail and highest > 9:
-        raise _error(where, f"has the label {highest}, where digits go from 0 to 9")
-    return array
-
-
-def _read_npy_header(stream, where):
-    """Read what follows the first four bytes; return the shape, and if by column."""
-    major = stream.read(4)[2]
-    length = stream.read(2 if major == 1 else 4)
-    size = int.from_bytes(length, "little")
-    if size > 10_000:  # as in NumPy, but before that much is read
-        raise ValueError(f"its header claims {size:,} bytes")
-    parse = getattr(np.lib.format, f"read_array_header_{min(major, 2)}_0")
-    shape, by_column, dtype = parse(io.BytesIO(length + stream.read(size)))
-    if dtype.hasobject:
-        found = "holds Python objects, and reading those runs whatever code it holds"
-        raise _error(where, found, "It is refused: use arrays of uint8.")
-    if dtype != np.uint8:
-        cure = "Save it with .astype('uint8'), before any division by 255."
-        raise _error(where, f"is of type {dtype}, where MNIST has uint8", cure)
-    return shape, by_column
-
-
-# --- finding -----------------------------------------------------------------
+# --- the cache ---------------------------------------------------------------
 
 
 def _cache():
@@ -328,13 +184,15 @@ def _cache():
 
 def _keep(name, digits):
     """Keep `digits` in the cache: the whole file at once, or nothing."""
+    (x_train, y_train), (x_test, y_test) = digits
+    arrays = dict(zip(KEYS, (x_train, y_train, x_test, y_test), strict=True))
     # A cache that cannot be written costs the next start some time, no more.
     with contextlib.suppress(OSError):
         _cache().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=_cache()) as folder:
-            aside = Path(folder, name)
-            np.savez(aside, **dict(zip(SHA256, itertools.chain(*digits), strict=True)))
-            os.replace(aside, _cache() / name)
+            temporary = Path(folder, name)
+            np.savez(temporary, **arrays)
+            os.replace(temporary, _cache() / name)
 
 
 def _load_cached():
@@ -354,37 +212,90 @@ def _load_cached():
     return None
 
 
+# --- the mirrors -------------------------------------------------------------
+
+
 def _download():
     """Download MNIST, keep it in the cache and return it, or return None."""
-    import pooch
-    from tqdm import tqdm
+    import requests
 
-    pooch.get_logger().setLevel("WARNING")
-    # On standard output: a download is no error, so it is not red. The total is
-    # corrected by pooch, which cannot take a bar without one.
-    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
+    asked = _cache() / "mirrors-failed"
+    with contextlib.suppress(OSError):
+        if time.time() - asked.stat().st_mtime < REST:
+            return None
     for address, names in MIRRORS:
         try:
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                for name in names:
-                    with tqdm(desc=name, file=sys.stdout, **style) as bar:
-                        get = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
-                        pooch.retrieve(address + name, None, name, folder, None, get)
-                digits = _read(Path(folder, name) if len(names) == 1 else folder)
-            if digits.name != "MNIST":
-                raise MnistDataError(f"{address} gave {digits.name}.")
-        except Exception as error:  # whatever it is, the next mirror may do
-            kind = type(error).__name__
-            why = next(words for part, words in _FAILURES.items() if part in kind)
-            print(f"No MNIST from {address}: {why}.")
-        else:
-            print(f"Downloaded MNIST from {address}.")
-            _keep("mnist.npz", digits)
-            return digits
+            digits = _fetch(address, names)
+        except (requests.RequestException, MnistDataError, OSError) as error:
+            print(f"No MNIST from {address}: {_why(error, address)}.")
+            continue
+        print(f"Downloaded MNIST from {address}.")
+        _keep("mnist.npz", digits)
+        return digits
+    with contextlib.suppress(OSError):
+        _cache().mkdir(parents=True, exist_ok=True)
+        asked.touch()
     return None
 
 
-# --- the stand-in ------------------------------------------------------------
+def _fetch(address, names):
+    """Download the files of one mirror into a temporary folder, and read them."""
+    import pooch
+    from tqdm import tqdm
+
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            for name in names:
+                # On standard output: a download is no error, so it is not red. pooch
+                # corrects the total, and cannot take a bar without one.
+                bar = tqdm(
+                    desc=name,
+                    file=sys.stdout,
+                    total=1,
+                    unit="B",
+                    unit_scale=True,
+                    leave=False,
+                )
+                with bar:
+                    pooch.retrieve(
+                        url=address + name,
+                        known_hash=None,
+                        fname=name,
+                        path=folder,
+                        downloader=pooch.HTTPDownloader(
+                            progressbar=bar, timeout=TIMEOUT
+                        ),
+                    )
+            digits = _read(Path(folder))
+    finally:
+        logger.setLevel(level)
+    if digits.name != "MNIST":
+        raise MnistDataError(f"{address} gave {digits.name}.")
+    return digits
+
+
+def _why(error, address):
+    """Say in a few words why a download failed."""
+    import requests
+
+    if isinstance(error, requests.exceptions.ProxyError):
+        scheme = address.partition(":")[0]
+        names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
+        name = next((name for name in names if os.environ.get(name)), "your system")
+        return f"the proxy that {name} sets does not answer; correct or unset it"
+    for kind, words in [
+        (MnistDataError, "what came is not MNIST"),
+        (requests.exceptions.SSLError, "its certificate is not trusted here"),
+        (requests.exceptions.Timeout, "no answer in time"),
+        (requests.exceptions.HTTPError, "it does not give the file"),
+        (requests.RequestException, "it could not be reached, or broke off"),
+    ]:
+        if isinstance(error, kind):
+            return words
+    return f"it could not be stored ({error.strerror or error})"
 
 
 def _load_stand_in(announce=False):
@@ -400,78 +311,6 @@ def _load_stand_in(announce=False):
         )
     with contextlib.suppress(MnistDataError):
         return _read(_cache() / "stand-in.npz", name="stand-in")
-    digits = DigitData(make_stand_in(), name="stand-in")
+    digits = _pack(make_stand_in(), name="stand-in")
     _keep("stand-in.npz", digits)
     return digits
-
-
-def make_stand_in(seed=0):
-    """Make MNIST's stand-in from the handwritten digits of scikit-learn.
-
-    Each of the 1,797 digits of 8×8 pixels is enlarged smoothly and sharpened, then
-    drawn again many times, each time shifted, turned, slanted and scaled a little.
-    The digits are split into training and test digits first: no test image has a
-    relative among the training images. The number of images of each digit, and the
-    first ten labels, are MNIST's.
-
-    Parameters
-    ----------
-    seed : int
-        Of the variations.
-
-    Returns
-    -------
-    dict of str to ndarray of uint8
-        ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``
-        (10000, 28, 28), ``y_test`` (10000,).
-    """
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    rng = np.random.default_rng(seed)
-    # Four of five to training; neighbours are by one writer, so no shuffling.
-    held_out = np.arange(len(digits.target)) >= 0.8 * len(digits.target)
-    arrays = {}
-    for part, chosen, counts, first in (
-        ("train", ~held_out, _TRAIN_COUNTS, _TRAIN_FIRST),
-        ("test", held_out, _TEST_COUNTS, _TEST_FIRST),
-    ):
-        left = np.array(counts) - np.bincount(first, minlength=10)
-        labels = np.concatenate([first, rng.permutation(np.repeat(range(10), left))])
-        templates = _enlarge(digits.images[chosen])
-        by_digit = [np.flatnonzero(digits.target[chosen] == d) for d in range(10)]
-        drawn = np.array([rng.choice(by_digit[label]) for label in labels])
-        arrays[f"x_{part}"] = _vary(templates, drawn, rng)
-        arrays[f"y_{part}"] = labels.astype(np.uint8)
-    return arrays
-
-
-def _enlarge(images):
-    """Turn (n, 8, 8) images of 0 to 16 into sharp (n, 28, 28) ones of 0 to 255."""
-    from scipy import ndimage
-
-    smooth = ndimage.zoom(images / 16, (1, 2.5, 2.5), order=3)
-    sharp = np.clip((smooth - 0.3) / 0.4, 0, 1)
-    return np.pad(255 * sharp, ((0, 0), (4, 4), (4, 4))).astype(np.float32)
-
-
-def _vary(templates, drawn, rng):
-    """Draw ``templates[drawn]``, each with a small affine change of its own."""
-    from scipy import ndimage
-
-    n = len(drawn)
-    turn = rng.uniform(-0.2, 0.2, n)  # radians
-    slant = rng.uniform(-0.2, 0.2, n)
-    scale = rng.uniform(0.85, 1.15, (2, n))
-    shift = rng.uniform(-1.5, 1.5, (n, 2))  # pixels
-    cos, sin = np.cos(turn), np.sin(turn)
-    matrix = np.array([[cos, -sin], [sin + slant * cos, cos - slant * sin]]) / scale
-    matrix = matrix.transpose(2, 0, 1)
-    centre = np.full(2, 13.5)
-    images = np.empty((n, 28, 28), np.uint8)
-    for i in range(n):
-        offset = centre + shift[i] - matrix[i] @ centre
-        images[i] = ndimage.affine_transform(
-            templates[drawn[i]], matrix[i], offset, order=1, output=np.float32
-        )
-    return images

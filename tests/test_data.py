@@ -1,14 +1,18 @@
 """The digits: every container, the search order, bad input, mirrors, the stand-in."""
 
+import copy
+import errno
 import gzip
 import http.server
 import io
 import json
 import os
 import pickle
+import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import traceback
@@ -16,11 +20,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
 
-from mnist_tutorial import MnistDataError, data, load_mnist
+from mnist_tutorial import MnistDataError, data, load_mnist, reading, stand_in
 
-DOTTED = {key: name.replace("-idx", ".idx") for key, name in data.IDX_NAMES.items()}
+DOTTED = {key: name.replace("-idx", ".idx") for key, name in reading.IDX_NAMES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def npz(path, arrays, **replaced):
     return path
 
 
-def idx_folder(folder, arrays, names=data.IDX_NAMES, packed=False):
+def idx_folder(folder, arrays, names=reading.IDX_NAMES, packed=False):
     """Write four IDX files."""
     folder.mkdir(parents=True, exist_ok=True)
     for key, name in names.items():
@@ -134,6 +139,10 @@ def by_columns(arrays):
     return {key: np.asfortranarray(array) for key, array in arrays.items()}
 
 
+def pickle_and_back(thing):
+    return pickle.loads(pickle.dumps(thing))
+
+
 def plain_npz(folder, arrays):
     np.savez(folder / "mnist.npz", **arrays)
     return folder / "mnist.npz"
@@ -142,6 +151,49 @@ def plain_npz(folder, arrays):
 def packed_npz(folder, arrays):
     np.savez_compressed(folder / "mnist.npz", **arrays)
     return folder / "mnist.npz"
+
+
+def write(path, what):
+    path.write_bytes(what)
+    return path
+
+
+def one_folder_each(folder, arrays):
+    """Write what Kaggle's archive unpacks to: each file in a folder of its name."""
+    for key, name in reading.IDX_NAMES.items():
+        idx_folder(folder / "idx" / name, arrays, {key: name})
+    return folder / "idx"
+
+
+def gzipped_twice(folder, arrays):
+    idx_folder(folder / "idx", arrays, packed=True)
+    for path in (folder / "idx").iterdir():
+        write(path, gzip.compress(path.read_bytes()))
+    return folder / "idx"
+
+
+def zipped(folder, source):
+    with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
+        for path in source.iterdir():
+            archive.write(path, f"archive/{path.name}")
+    return folder / "archive.zip"
+
+
+def zipped_on_a_mac(folder, arrays):
+    with zipfile.ZipFile(folder / "again.npz", "w") as archive:
+        for key, array in arrays.items():
+            archive.writestr(f"__MACOSX/mnist/._{key}.npy", b"x")
+            archive.writestr(f"__MACOSX/mnist/{key}.npy", b"x")
+            archive.writestr(f"mnist/{key}.npy", npy(array))
+    return folder / "again.npz"
+
+
+def idx_of_wide_labels(folder, arrays):
+    idx_folder(folder / "idx", arrays)
+    labels = arrays["y_test"].astype(">i4")
+    header = bytes([0, 0, 12, 1]) + struct.pack(">I", len(labels))
+    write(folder / "idx" / reading.IDX_NAMES["y_test"], header + labels.tobytes())
+    return folder / "idx"
 
 
 CONTAINERS = {
@@ -162,6 +214,34 @@ CONTAINERS = {
     "IDX gzipped": lambda folder, arrays: idx_folder(
         folder / "idx", arrays, packed=True
     ),
+    "IDX one folder down each": one_folder_each,
+    "IDX two folders down": lambda folder, arrays: idx_folder(
+        folder / "data" / "MNIST" / "raw", arrays
+    ).parents[1],
+    "IDX unpacked under the packed name": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, {k: f"{n}.gz" for k, n in reading.IDX_NAMES.items()}
+    ),
+    "IDX gzipped twice": gzipped_twice,
+    "IDX in a zip": lambda folder, arrays: zipped(
+        folder, idx_folder(folder / "idx", arrays, packed=True)
+    ),
+    "npz zipped again on a Mac": zipped_on_a_mac,
+    "npz gzipped": lambda folder, arrays: write(
+        folder / "mnist.npz.gz", gzip.compress(plain_npz(folder, arrays).read_bytes())
+    ),
+    "folder that holds mnist.npz": lambda folder, arrays: (
+        plain_npz(folder, arrays).parent
+    ),
+    "folder above that of mnist.npz": lambda folder, arrays: npz(
+        folder / "datasets" / "mnist.npz", arrays
+    ).parents[1],
+    "labels of int64": lambda folder, arrays: plain_npz(
+        folder, arrays | {k: arrays[k].astype("i8") for k in ("y_train", "y_test")}
+    ),
+    "labels in a column": lambda folder, arrays: plain_npz(
+        folder, arrays | {"y_train": arrays["y_train"][:, np.newaxis]}
+    ),
+    "labels of IDX as int32": idx_of_wide_labels,
     "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
     "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
         folder / "idx", arrays, DOTTED, packed=True
@@ -186,6 +266,57 @@ def test_digits_unpack_as_keras_gives_them(tmp_path, arrays):
     assert y_test.shape == (5,)
 
 
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle_and_back])
+def test_digits_can_be_copied(how):
+    digits = data._pack(arrays_of(), "stand-in")
+    copied = how(digits)
+    assert copied.name == "stand-in"
+    assert_same(copied, arrays_of())
+
+
+TYPED = {
+    "blanks": lambda path: f"  {path} ",
+    "quotes": lambda path: f'"{path}"',
+    "quotes of the other kind": lambda path: f" '{path}'",
+    "home": lambda path: f"~/{path.name}",
+    "variable": lambda path: f"$HOME/{path.name}",
+    "braces": lambda path: f"${{HOME}}/{path.name}",
+    "relative": lambda path: path.name,
+    "path": lambda path: path,
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_a_path_is_understood_however_it_is_typed(typed, tmp_path, arrays, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    source = TYPED[typed](plain_npz(tmp_path, arrays))
+    assert load_mnist(source).name == "MNIST"
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(source))
+    assert load_mnist().name == "MNIST"
+
+
+@pytest.mark.parametrize("kernel_in", [".", "notebooks", "notebooks/solutions"])
+def test_a_relative_path_means_the_same_in_every_folder_of_the_course(
+    kernel_in, tmp_path, arrays, monkeypatch
+):
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    (tmp_path / "notebooks" / "00_start_here.ipynb").touch()
+    plain_npz(tmp_path, arrays)
+    monkeypatch.chdir(tmp_path / kernel_in)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "mnist.npz")
+    assert load_mnist().name == "MNIST"
+
+
+@pytest.mark.parametrize(
+    "address", ["https://example.org/mnist.npz", ' "http://example.org/mnist.npz"']
+)
+def test_an_address_of_the_web_is_named_as_that(address):
+    with pytest.raises(MnistDataError, match="download it first, then name the file"):
+        load_mnist(address)
+
+
 def test_a_home_directory_is_understood(tmp_path, arrays, monkeypatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
@@ -204,7 +335,7 @@ def test_digits_of_another_content_are_named_so(tmp_path, arrays, capsys):
 
 
 def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
-    digits = data.DigitData(arrays_of(), "MNIST")
+    digits = data._pack(arrays_of(), "MNIST")
     digits.confirm("The first test digit is a 7.", True)
     assert capsys.readouterr().out == "Confirmed: The first test digit is a 7.\n"
     with pytest.raises(AssertionError, match="first test digit is a 7"):
@@ -214,7 +345,7 @@ def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
 @pytest.mark.parametrize("name", ["stand-in", "other digits"])
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
-    data.DigitData(arrays_of(), name).confirm("It is so.", holds)
+    data._pack(arrays_of(), name).confirm("It is so.", holds)
     said = capsys.readouterr().out
     assert said == f"On MNIST: It is so. (These are {name}; it need not hold.)\n"
 
@@ -332,11 +463,6 @@ class Evil:
         return Path.touch, (self.trace,)
 
 
-def write(path, what):
-    path.write_bytes(what)
-    return path
-
-
 TERABYTES = (10**12, 28, 28)
 IDX_TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 28, 28)
 
@@ -356,7 +482,7 @@ def empty_file(folder):
     return write(folder / "mnist.npz", b"")
 
 
-@bad("lacks x_train, y_train, x_test, y_test (it has none of the four)", "Name")
+@bad("lacks x_train, y_train, x_test, y_test (it has none of the four)", "Name an npz")
 def empty_folder(folder):
     return folder
 
@@ -387,14 +513,14 @@ def npy_cut_within_its_header(folder):
 
 @bad("should hold 3,920 bytes, and holds only 3,919")
 def truncated_idx(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_test"]
+    path = idx_folder(folder / "idx", arrays_of()) / reading.IDX_NAMES["x_test"]
     write(path, path.read_bytes()[:-1])
     return path.parent
 
 
 @bad("train-labels-idx1-ubyte cannot be read", "damaged or cut off")
 def idx_cut_within_its_header(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
+    path = idx_folder(folder / "idx", arrays_of()) / reading.IDX_NAMES["y_train"]
     write(path, path.read_bytes()[:6])
     return path.parent
 
@@ -402,7 +528,7 @@ def idx_cut_within_its_header(folder):
 @bad("t10k-images-idx3-ubyte.gz cannot be read", "damaged or cut off")
 def truncated_gz(folder):
     idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
+    path = folder / "idx" / f"{reading.IDX_NAMES['x_test']}.gz"
     write(path, path.read_bytes()[:-20])
     return path.parent
 
@@ -410,7 +536,7 @@ def truncated_gz(folder):
 @bad("t10k-images-idx3-ubyte.gz cannot be read", "CRC")
 def gz_with_a_wrong_checksum(folder):
     idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
+    path = folder / "idx" / f"{reading.IDX_NAMES['x_test']}.gz"
     write(path, path.read_bytes()[:-8] + b"\1\2\3\4" + path.read_bytes()[-4:])
     return path.parent
 
@@ -451,12 +577,12 @@ def member_shorter_than_its_header_says(folder):
     return npz(folder / "mnist.npz", arrays_of(), x_test=shorter)
 
 
-@bad('not an npz file: it begins with "<!DOCTYPE html>"', "login page", "Download")
+@bad("is a web page", "login page", "Download")
 def login_page(folder):
     return write(folder / "mnist.npz", b"<!DOCTYPE html>\n<title>Sign in</title>\n")
 
 
-@bad('it begins with "<html>"', "login page")
+@bad("login page", "Download")
 def login_page_with_byte_order_mark(folder):
     return write(folder / "mnist.npz", b"\xef\xbb\xbf\r\n<html>\n<head></head></html>")
 
@@ -466,7 +592,7 @@ def garbage(folder):
     return write(folder / "mnist.npz", b"\1\2\xff\0")
 
 
-@bad('it begins with "version https://git-lfs."')
+@bad("is a pointer of Git LFS", "git lfs pull")
 def pointer_of_git_lfs(folder):
     return write(folder / "mnist.npz", b"version https://git-lfs.github.com/spec/v1\n")
 
@@ -476,14 +602,14 @@ def zip_in_name_only(folder):
     return write(folder / "mnist.npz", b"PK\3\4" + bytes(100))
 
 
-@bad("not an npy array or an IDX file of uint8", "00 00 0d 03")
+@bad("is of type", "where MNIST has uint8")
 def idx_of_floats(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
+    path = idx_folder(folder / "idx", arrays_of()) / reading.IDX_NAMES["x_train"]
     write(path, bytes([0, 0, 13]) + path.read_bytes()[3:])
     return path.parent
 
 
-@bad("x_train.npy is not an npy array", "login page")
+@bad("x_train.npy is a web page", "login page")
 def login_page_in_a_folder(folder):
     return npy_folder(folder / "npy", arrays_of(), x_train=b"<html>\n")
 
@@ -496,7 +622,7 @@ def one_npy(folder):
 @bad("is one array of four", "Name the folder")
 def one_gz(folder):
     folder = idx_folder(folder / "idx", arrays_of(), packed=True)
-    return folder / f"{data.IDX_NAMES['x_train']}.gz"
+    return folder / f"{reading.IDX_NAMES['x_train']}.gz"
 
 
 @bad("lacks x_test, y_test (it has x_train, y_train)")
@@ -507,7 +633,7 @@ def npz_with_too_little(folder):
 
 @bad("lacks y_train (it has x_train, x_test, y_test)")
 def folder_with_too_little(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
+    path = idx_folder(folder / "idx", arrays_of()) / reading.IDX_NAMES["y_train"]
     path.unlink()
     return path.parent
 
@@ -538,7 +664,7 @@ WRONG = {
         "f4",
         "is of type float32, where MNIST has uint8",
     ),
-    "wide labels": ("y_train", (12,), "i8", "is of type int64"),
+    "labels of floats": ("y_train", (12,), "f4", "is of type float32"),
     "booleans": ("x_train", (12, 28, 28), "?", "is of type bool"),
     "texts": ("y_train", (12,), "U1", "is of type <U1"),
     "records": ("y_train", (12,), [("a", "u1")], "is of type"),
@@ -556,11 +682,11 @@ for title, (key, shape, dtype, words) in WRONG.items():
 
 @bad("train-labels-idx1-ubyte has shape (12, 28, 28), where MNIST has (n,)")
 def idx_files_changed_over(folder):
-    names = dict(data.IDX_NAMES)
+    names = dict(reading.IDX_NAMES)
     names["x_train"], names["y_train"] = names["y_train"], names["x_train"]
     # Let the error be that of the labels alone.
     idx_folder(folder / "idx", arrays_of(), names)
-    images = folder / "idx" / data.IDX_NAMES["x_train"]
+    images = folder / "idx" / reading.IDX_NAMES["x_train"]
     write(images, idx(arrays_of()["x_train"]))
     return folder / "idx"
 
@@ -589,7 +715,7 @@ def npz_of_terabytes(folder):
 
 @bad("promises 4,294,967,295 items")
 def idx_of_terabytes(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
+    path = idx_folder(folder / "idx", arrays_of()) / reading.IDX_NAMES["x_train"]
     write(path, IDX_TERABYTES)
     return path.parent
 
@@ -597,7 +723,7 @@ def idx_of_terabytes(folder):
 @bad("promises 4,294,967,295 items")
 def gz_of_terabytes(folder):
     idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_train']}.gz"
+    path = folder / "idx" / f"{reading.IDX_NAMES['x_train']}.gz"
     write(path, gzip.compress(IDX_TERABYTES))
     return path.parent
 
@@ -626,7 +752,7 @@ for protocol in (0, 1, 2, 4, 5):
         return write(folder / "mnist.pkl", pickle.dumps(Evil(folder), protocol))
 
 
-@bad("is a pickle", "runs whatever code", "use an npz, npy or IDX file")
+@bad("is a pickle", "runs whatever code", "use npz, npy or IDX")
 def pickle_named_npz(folder):
     return write(folder / "mnist.npz", pickle.dumps(Evil(folder)))
 
@@ -665,6 +791,70 @@ def npy_of_records_with_objects(folder):
     return npy_folder(folder / "npy", arrays_of(), y_train=objects)
 
 
+OTHER_KINDS = {
+    "csv": (b"label,pixel0,pixel1\n5,0,0\n", "is a CSV file", "np.loadtxt"),
+    "csv without a head": (b"5,0,0,0\n", "is a CSV file", "np.loadtxt"),
+    "parquet": (b"PAR1\x15\4" + bytes(90), "is a Parquet file", "pd.read_parquet"),
+    "mat": (b"MATLAB 5.0 MAT-file", "is a MATLAB file", "scipy.io.loadmat"),
+    "hdf5": (b"\x89HDF\r\n", "is an HDF5 file", "h5py.File"),
+}
+for title, (start, *words) in OTHER_KINDS.items():
+
+    @bad(*words, "np.savez(", name=f"{title} as a file")
+    def other_kind(folder, start=start):
+        return write(folder / "digits", start)
+
+    @bad(
+        "lacks x_train, y_train, x_test, y_test: ", *words, name=f"{title} in a folder"
+    )
+    def other_kind_in_a_folder(folder, start=start):
+        write(folder / "train", start)
+        return folder
+
+
+@bad("another archive", "unpack it")
+def tar_gz(folder):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        archive.add(plain_npz(folder, arrays_of()), "mnist.npz")
+    return write(folder / "mnist.tar.gz", stream.getvalue())
+
+
+@bad("emnist-digits-train-images", "on their side", "np.savez(")
+def emnist(folder):
+    names = {k: f"emnist-digits-{n}" for k, n in reading.IDX_NAMES.items()}
+    return idx_folder(folder / "emnist", arrays_of(), names, packed=True)
+
+
+@bad("kmnist-train-imgs", "arr_0", "np.savez(")
+def kmnist(folder):
+    for part in ("train-imgs", "train-labels", "test-imgs", "test-labels"):
+        np.savez(folder / f"kmnist-{part}.npz", np.zeros(3))
+    return folder
+
+
+@bad("train_images", "other names", "np.savez(")
+def other_names(folder):
+    np.savez(folder / "mnist.npz", train_images=np.zeros(3), train_labels=np.zeros(3))
+    return folder / "mnist.npz"
+
+
+@bad("has shape (5, 8)", "QMNIST", "first column", name="labels of QMNIST")
+def labels_of_qmnist(folder):
+    return plain_npz(folder, swapped("y_test", np.zeros((5, 8), ">i4")))
+
+
+@bad("has the label -1")
+def negative_label(folder):
+    labels = np.array([0, 1, -1, 2, 3])
+    return plain_npz(folder, swapped("y_test", labels))
+
+
+@bad("cannot be read")
+def gzip_bomb_in_place_of_an_archive(folder):
+    return write(folder / "mnist.npz", gzip.compress(b"PK\3\4" + bytes(10**6)))
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_one_clear_error_and_changes_nothing(case, tmp_path):
     folder = tmp_path / "given"
@@ -685,9 +875,14 @@ def assert_clear(error, source, *words):
         assert word in message
     assert any(
         word in message
-        for word in ("MNIST_TUTORIAL_DATA", "Name", "Save", "Reshape", "Give", "use")
+        for word in [
+            *("MNIST_TUTORIAL_DATA", "Name", "Save", "Reshape", "Give", "use"),
+            "np.savez(",
+            "first column",
+        ]
     )
     assert "\n" not in message
+    assert len(message.replace(str(source), "")) < 300
     assert message.endswith(".")
     assert error.__cause__ is None
     assert "".join(traceback.format_exception(error)).count("Traceback") == 1
@@ -710,7 +905,7 @@ class BytesPath:
 
 NO_PATHS = [
     *[5, 2.5, True, "", "mnist\0.npz", b"mnist.npz", ["mnist.npz"], object()],
-    *[BytesPath(), np.zeros((2, 28, 28)), data.DigitData(arrays_of())],
+    *[BytesPath(), np.zeros((2, 28, 28)), data._pack(arrays_of(), "MNIST")],
 ]
 
 
@@ -744,7 +939,7 @@ def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_may_not_be_read_is_a_clear_error(kind, tmp_path):
     folder = idx_folder(tmp_path / "idx", arrays_of())
-    closed = folder / data.IDX_NAMES["x_train"] if kind == "file" else folder
+    closed = folder / reading.IDX_NAMES["x_train"] if kind == "file" else folder
     closed.chmod(0)
     try:
         with pytest.raises(MnistDataError, match="cannot be read: Permission denied"):
@@ -810,7 +1005,7 @@ def server(tmp_path, arrays):
     server.server_close()
 
 
-FORMS = {"npz": ["mnist.npz"], "IDX": [f"{n}.gz" for n in data.IDX_NAMES.values()]}
+FORMS = {"npz": ["mnist.npz"], "IDX": [f"{n}.gz" for n in reading.IDX_NAMES.values()]}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -901,6 +1096,55 @@ def test_with_everything_down_the_stand_in_is_announced(server, monkeypatch, cap
     assert err == ""
 
 
+def test_mirrors_that_failed_are_left_alone_for_an_hour(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        data, "MIRRORS", [(f"{server.address}/missing/", ["mnist.npz"])]
+    )
+    for _ in range(2):
+        assert load_mnist().name == "stand-in"
+    assert len(server.asked) == 1
+    os.utime(tmp_path / "cache" / "mirrors-failed", (0, 0))
+    load_mnist()
+    assert len(server.asked) == 2
+
+
+def test_a_full_disk_is_not_the_networks_fault(
+    server, arrays, tmp_path, monkeypatch, capsys
+):
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    monkeypatch.setattr(shutil, "move", full)
+    assert load_mnist().name == "stand-in"
+    assert "could not be stored (No space left" in capsys.readouterr().out
+
+
+def test_a_fault_of_the_program_is_seen(server, monkeypatch):
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    monkeypatch.setattr("pooch.retrieve", lambda: None)
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        load_mnist()
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "ALL_PROXY"])
+def test_a_dead_proxy_is_named_with_its_variable(name, monkeypatch, capsys):
+    for other in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setattr(data, "MIRRORS", [("http://example.org/", ["mnist.npz"])])
+    assert load_mnist().name == "stand-in"
+    assert f"the proxy that {name} sets does not answer" in capsys.readouterr().out
+
+
+def test_poochs_own_log_is_left_as_it_was(server, arrays, monkeypatch):
+    monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
+    level = pooch.get_logger().level
+    load_mnist()
+    assert pooch.get_logger().level == level
+
+
 TWO = """
 import json, sys
 from pathlib import Path
@@ -933,76 +1177,6 @@ def test_two_downloads_at_once_both_end_well(tmp_path, arrays, server):
 
 
 # --- the stand-in ------------------------------------------------------------
-
-make_stand_in = data.make_stand_in  # before a fixture replaces it
-
-
-@pytest.fixture
-def few(monkeypatch):
-    """Make a stand-in of 60 and 40 digits."""
-    monkeypatch.setattr(data, "_TRAIN_COUNTS", [6] * 10)
-    monkeypatch.setattr(data, "_TEST_COUNTS", [4] * 10)
-
-
-def test_stand_in_has_the_form_of_mnist():
-    arrays = make_stand_in()
-    counts = {"train": data._TRAIN_COUNTS, "test": data._TEST_COUNTS}
-    first = {"train": data._TRAIN_FIRST, "test": data._TEST_FIRST}
-    for part, n in {"train": 60_000, "test": 10_000}.items():
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        assert (x.shape, x.dtype) == ((n, 28, 28), np.uint8)
-        assert (y.shape, y.dtype) == ((n,), np.uint8)
-        assert np.bincount(y).tolist() == counts[part]
-        assert y[:10].tolist() == first[part]
-        assert x.max() == 255
-        assert 0.05 < x.mean() / 255 < 0.25  # light ink on a dark ground of 0
-        assert (x[:, 0].max(axis=1) == 0).mean() > 0.9
-
-
-def test_stand_in_depends_on_nothing_but_the_seed(few):
-    one, same, other = (
-        make_stand_in(seed=0),
-        make_stand_in(seed=0),
-        make_stand_in(seed=1),
-    )
-    for key in data.SHA256:
-        np.testing.assert_array_equal(one[key], same[key])
-    assert (one["x_train"] != other["x_train"]).any()
-    assert (one["x_test"] != other["x_test"]).any()
-
-
-def test_no_test_digit_has_a_relative_in_training(monkeypatch):
-    """Leave the variation out, so that each image is the digit that it came from."""
-    from sklearn.datasets import load_digits
-
-    monkeypatch.setattr(data, "_enlarge", lambda images: images)
-    monkeypatch.setattr(data, "_vary", lambda templates, drawn, rng: templates[drawn])
-    arrays = make_stand_in()
-    train = {image.tobytes() for image in arrays["x_train"]}
-    test = {image.tobytes() for image in arrays["x_test"]}
-    originals = load_digits()
-    label_of = {
-        image.tobytes(): label
-        for image, label in zip(originals.images, originals.target, strict=True)
-    }
-    assert not train & test
-    assert len(train) + len(test) > 0.99 * len(originals.images)
-    for part in ("train", "test"):
-        for image, label in zip(arrays[f"x_{part}"], arrays[f"y_{part}"], strict=True):
-            assert label_of[image.tobytes()] == label
-
-
-def test_a_varied_digit_stays_in_place_and_varies(few):
-    blot = np.zeros((1, 28, 28), np.float32)
-    blot[0, 10:18, 10:18] = 255
-    images = data._vary(blot, np.zeros(50, int), np.random.default_rng(0))
-    rows, columns = np.mgrid[:28, :28]
-    ink = images.sum(axis=(1, 2))
-    for axis in (rows, columns):
-        centres = (images * axis).sum(axis=(1, 2)) / ink
-        assert abs(centres - 13.5).max() < 2
-        assert centres.std() > 0.5
-    assert len({image.tobytes() for image in images}) == 50
 
 
 def test_stand_in_is_made_once_and_then_taken_from_the_cache(
@@ -1070,10 +1244,10 @@ def test_mnist_has_the_published_counts_and_first_labels(mnist):
     (x_train, y_train), (x_test, y_test) = mnist
     assert x_train.shape == (60_000, 28, 28)
     assert x_test.shape == (10_000, 28, 28)
-    assert np.bincount(y_train).tolist() == data._TRAIN_COUNTS
-    assert np.bincount(y_test).tolist() == data._TEST_COUNTS
-    assert y_train[:10].tolist() == data._TRAIN_FIRST
-    assert y_test[:10].tolist() == data._TEST_FIRST
+    assert np.bincount(y_train).tolist() == stand_in.TRAIN_COUNTS
+    assert np.bincount(y_test).tolist() == stand_in.TEST_COUNTS
+    assert y_train[:10].tolist() == stand_in.TRAIN_FIRST
+    assert y_test[:10].tolist() == stand_in.TEST_FIRST
 
 
 def test_mnist_has_the_published_mean_and_deviation(mnist):

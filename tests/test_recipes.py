@@ -288,6 +288,11 @@ def test_our_own_recipes(name, images):
 # --- the network at hand -----------------------------------------------------
 
 
+def digits_of(arrays):
+    train, test = ((arrays[f"x_{p}"], arrays[f"y_{p}"]) for p in ("train", "test"))
+    return DigitData(train, test)
+
+
 @pytest.fixture
 def digits(monkeypatch):
     """Make the network at hand a tiny one, and give it something to train on."""
@@ -299,7 +304,7 @@ def digits(monkeypatch):
         "x_test": rng.integers(0, 256, (5, 28, 28), dtype=np.uint8),
         "y_test": rng.integers(0, 10, 5, dtype=np.uint8),
     }
-    return DigitData(arrays, "other digits")
+    return digits_of(arrays)
 
 
 @pytest.fixture
@@ -357,7 +362,7 @@ def test_networks_for_other_digits_are_kept_apart(digits, tmp_path):
     recipes.network_at_hand(digits, tmp_path)
     (x, y), test = digits
     shifted = {"x_train": 255 - x, "y_train": y, "x_test": test[0], "y_test": test[1]}
-    recipes.network_at_hand(DigitData(shifted, "other digits"), tmp_path)
+    recipes.network_at_hand(digits_of(shifted), tmp_path)
     digits.name = "stand-in"
     recipes.network_at_hand(digits, tmp_path)
     kept = sorted(path.name for path in tmp_path.iterdir())
@@ -444,7 +449,7 @@ def test_the_last_images_are_not_trained_on(digits, tmp_path, monkeypatch):
     many[54_999] = 255
     y = np.resize(y, 60_000)
     arrays = {"x_train": many, "y_train": y, "x_test": test[0], "y_test": test[1]}
-    recipes.network_at_hand(DigitData(arrays, "other digits"), tmp_path)
+    recipes.network_at_hand(digits_of(arrays), tmp_path)
     assert seen["x"].shape == (55_000, 28, 28, 1)
     assert seen["y"].shape == (55_000,)
     assert seen["x"].dtype == np.float32
