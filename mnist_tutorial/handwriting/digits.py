@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey, resize
+from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
@@ -41,6 +41,14 @@ def digit_from_image(image):
     ------
     PictureError
         If it is no such picture, or shows no ink, or more than one digit.
+
+    Examples
+    --------
+    >>> page = np.full((300, 200), 230)  # light paper
+    >>> page[60:240, 90:110] = 20  # and a dark 1
+    >>> digit = digit_from_image(page)
+    >>> digit.shape, int(digit.max())
+    ((28, 28), 255)
     """
     found = digits_from_image(image)
     if len(found) > 1:
@@ -69,6 +77,13 @@ def digits_from_image(image):
     ------
     PictureError
         If it is no such picture, or shows no ink, or too many marks to be digits.
+
+    Examples
+    --------
+    >>> page = np.full((300, 400), 230)
+    >>> page[60:240, 90:110] = page[60:240, 290:310] = 20  # 11
+    >>> [box for _, box in digits_from_image(page)]
+    [(90, 60, 110, 240), (290, 60, 310, 240)]
     """
     grey, size = read_grey(image)
     ink = _find_ink(grey, name_of(image))
@@ -98,15 +113,25 @@ def fit_digit(ink):
     ------
     PictureError
         If there is no ink.
+
+    Examples
+    --------
+    >>> ink = np.zeros((100, 100))
+    >>> ink[10:90, 40:60] = 1
+    >>> rows, columns = np.nonzero(fit_digit(ink))
+    >>> int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+    (20, 5)
     """
     ink = np.asarray(ink, np.float32)
     if not ink.size or ink.max() <= 0:
         raise PictureError("There is no ink: draw a digit first.")
+    # Crop it, and scale the longer side to 20 pixels.
     rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
     ink = Image.fromarray(ink[rows, columns])
     scale = 20 / max(ink.size)
     size = [max(1, round(scale * side)) for side in ink.size]
     small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
+    # Put it where its centre of mass comes to lie as MNIST's do.
     centre = ndimage.center_of_mass(small)
     # MNIST's centre of mass lies on pixel 14, just below and right of the middle.
     top, left = (
@@ -125,7 +150,9 @@ def fit_digit(ink):
 
 def _find_ink(grey, name):
     """Return how much ink there is, float32 from 0 to 1, whatever the light."""
-    small = resize(grey, PAPER / max(grey.shape))
+    reduction = PAPER / max(grey.shape)
+    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
+    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
     # The light on the paper, first as a plane, found from what lies close to it.
     y, x = (axis.ravel() - axis.mean() for axis in np.indices(small.shape))
     terms, values = np.stack([np.ones_like(x), x, y], axis=1), small.ravel()
@@ -144,6 +171,7 @@ def _find_ink(grey, name):
     paper = (paper * ndimage.gaussian_filter(light, 1)).astype(np.float32)
     size = grey.shape[::-1]
     paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
+    # Ink is what is darker than its paper, by more than the noise.
     ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
     if np.ptp(ink) >= FAINT:
         is_ink = ink > _otsu(ink)
@@ -170,6 +198,7 @@ def _otsu(values):
 
 def _find_marks(ink, name):
     """Yield the marks that may be digits, each as a mask and its (rows, columns)."""
+    # Parts with a small gap between them are one mark; specks are none.
     mask = ink > 0.5
     gap = max(1, max(ink.shape) // 100)
     labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
@@ -193,6 +222,7 @@ def _find_marks(ink, name):
     group = np.arange(len(numbers))
     for one, other in np.argwhere((shared > narrower / 2) & (apart < taller / 4)):
         group[group == group[other]] = group[one]
+    # What is full of holes is scribble, print or pattern.
     for i in np.unique(group):
         mask = np.isin(labels, numbers[group == i])
         box = ndimage.find_objects(mask.astype(int))[0]

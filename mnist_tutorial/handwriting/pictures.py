@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["PictureError", "name_of", "read_grey", "resize"]
+__all__ = ["PictureError", "read_grey"]
 
 LARGEST = 50_000_000  # pixels; a picture that claims more is not decoded
 SMALL, LARGE = 112, 800  # pixels of the longer side, after reading
 # Not every format that Pillow knows: some start other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_BROKEN = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
-_BROKEN += (ArithmeticError, MemoryError, struct.error, zlib.error)
+# What Pillow's decoders raise for a damaged file, and more where it is caught.
+_DAMAGED = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
 
 
 class PictureError(ValueError):
@@ -48,6 +48,12 @@ def read_grey(image):
     ------
     PictureError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> grey, size = read_grey(np.array([[0, 128], [128, 255]], "uint8"))
+    >>> grey.shape, size
+    ((112, 112), (2, 2))
     """
     name = name_of(image)
     try:
@@ -76,18 +82,11 @@ def read_grey(image):
         ) from None
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} is too large to be read: {error}") from None
-    except _BROKEN as error:
+    except (*_DAMAGED, ArithmeticError, MemoryError, struct.error, zlib.error) as error:
         raise PictureError(
             f"{name} cannot be decoded ({error}): it may be damaged or cut off. Save "
             "it again as PNG or JPEG."
         ) from None
-
-
-def resize(grey, scale):
-    """Scale grey levels, float32 from 0 to 1, with anti-aliasing."""
-    size = [max(1, round(scale * side)) for side in grey.shape[::-1]]
-    way = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    return np.asarray(Image.fromarray(grey).resize(size, way)).clip(0, 1)
 
 
 def _open(image, name):
@@ -120,6 +119,7 @@ def _as_picture(array, name):
             "3 or 4 channels) is needed. One image of several is images[0]."
         )
     _check_size(array.shape[1], array.shape[0], name)
+    # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
         if not np.isfinite(array).all():
@@ -144,6 +144,10 @@ def _shrink(picture, name):
         # What is mostly transparent is a drawing, to be laid on what shows it up.
         ground = seen if alpha.mean() > 0.5 else 255 if seen < 128 else 0
         grey = grey * alpha + ground * (1 - alpha)
+    # A large picture becomes smaller; a tiny one a whole number of times larger.
     longer = max(grey.shape)
     scale = LARGE / longer if longer > LARGE else -(-SMALL // longer)
-    return resize(grey / max(grey.max(), 1), scale)
+    size = [max(1, round(scale * side)) for side in grey.shape[::-1]]
+    way = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
+    light = Image.fromarray(grey / max(grey.max(), 1))
+    return np.asarray(light.resize(size, way)).clip(0, 1)

@@ -1,4 +1,4 @@
-"""Make pictures of digits that nobody wrote: fonts and pen strokes, thrown about.
+"""Make pictures of digits that nobody wrote: fonts and pen strokes, as if photographed.
 
 They stand in for photographs of many people's digits, which the project has none of.
 """
@@ -13,10 +13,17 @@ from scipy.interpolate import make_interp_spline
 __all__ = ["draw_strokes", "made_drawings", "pen_strokes"]
 
 SIDE = 200  # pixels of a made picture
-FONTS = (
-    *("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif"),
-    *("DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralItalic", "cmr10", "cmss10"),
-)
+FONTS = [
+    "DejaVuSans",
+    "DejaVuSans-Oblique",
+    "DejaVuSansMono",
+    "DejaVuSerif",
+    "DejaVuSerif-Italic",
+    "STIXGeneral",
+    "STIXGeneralItalic",
+    "cmr10",
+    "cmss10",
+]
 # Ways to write each digit: strokes as points "xy" on a grid of 0 to 9, y downwards.
 # A curve goes through the points of a stroke; a corner is where two strokes meet.
 WAYS = {
@@ -49,6 +56,11 @@ def pen_strokes(digit, rng=None, *, way=0):
     -------
     list of ndarray of float, each of shape (points, 2)
         Strokes as points (x, y), within 0 to 1 or little beyond, y downwards.
+
+    Examples
+    --------
+    >>> [stroke.shape for stroke in pen_strokes(7)]
+    [(13, 2), (13, 2)]
     """
     ways = WAYS[digit]
     chosen = ways[way if rng is None else rng.integers(len(ways))]
@@ -84,6 +96,12 @@ def draw_strokes(strokes, side, width):
     -------
     ndarray of uint8, shape (side, side)
         Ink 255 on 0.
+
+    Examples
+    --------
+    >>> picture = draw_strokes([[(20, 50), (80, 50)]], side=100, width=12)
+    >>> picture.shape, int((picture[:, 50] > 127).sum())
+    ((100, 100), 12)
     """
     # Pillow draws without anti-aliasing: draw it large, then make it smaller.
     large = Image.new("L", (3 * side, 3 * side))
@@ -114,13 +132,19 @@ def made_drawings(n, seed=0):
     -------
     pictures : ndarray of uint8, shape (n, 200, 200)
     labels : ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> pictures, labels = made_drawings(3)
+    >>> pictures.shape, labels.tolist()
+    ((3, 200, 200), [0, 1, 2])
     """
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % 10
     pictures = np.empty((n, SIDE, SIDE), np.uint8)
     for i, label in enumerate(labels):
         write = _write_with_pen if i // 10 % 2 else _set_in_font
-        ink = _throw(write(int(label), rng), rng)
+        ink = _random_affine(write(int(label), rng), rng)
         pictures[i] = _photograph(ink, rng, light_on_dark=i % 3 == 2)
     return pictures, labels
 
@@ -145,7 +169,7 @@ def _set_in_font(digit, rng):
     return np.asarray(picture)
 
 
-def _throw(ink, rng):
+def _random_affine(ink, rng):
     """Turn, slant and scale the ink, and put it somewhere on the picture."""
     turn, slant = rng.uniform(-0.5, 0.5), rng.uniform(-0.3, 0.3)
     scale = rng.uniform(0.5, 1.2)
