@@ -44,18 +44,37 @@ def test_empty_pad_has_no_answer():
     assert repr(pad) == "An empty drawing pad."
 
 
-def test_shows_a_picture_where_widgets_do_not_run():
-    pad = DrawingPad(read_seven)
+def still(pad):
     data = pad._repr_mimebundle_()
     data = data[0] if isinstance(data, tuple) else data
     assert data["text/plain"] == repr(pad)
     assert "application/vnd.jupyter.widget-view+json" in data
-    shown = np.asarray(Image.open(io.BytesIO(data["image/png"])))
-    np.testing.assert_array_equal(shown, 255 - pad.picture)
+    return np.asarray(Image.open(io.BytesIO(data["image/png"])).convert("L"))
 
 
-def test_ships_its_module():
-    assert "export default { render }" in str(DrawingPad._esm)
+def test_picture_where_widgets_do_not_run_has_a_frame_and_words():
+    dark = still(DrawingPad(read_seven)) < 128
+    # The frame of the pad: long dark lines, one above and one below the digit.
+    assert (dark.mean(axis=1) > 0.6).sum() >= 2
+    # Words above it: no picture of a pad has ink there.
+    assert dark[:40].sum() > 100
+
+
+def test_answer_of_another_shape_is_refused_in_the_cell():
+    with pytest.raises(ValueError, match=r"shape \(1, 10\).*with \[0\]"):
+        DrawingPad(lambda digit: np.full((1, 10), 0.1))
+
+
+def test_answer_that_fails_later_is_said_on_the_pad():
+    pad = DrawingPad(read_seven)
+    pad.untouched = False
+    pad._read = lambda digit: 1 / 0
+    pad.strokes = DOT
+    assert pad.problem == "ZeroDivisionError: division by zero"
+    assert pad.probabilities == []
+    pad._read = read_seven
+    pad.strokes = [*DOT, [[100, 50], [100, 200]]]
+    assert pad.problem == ""
 
 
 @pytest.mark.parametrize("strokes", [DOT, [[[0, 0], [280, 280]]]])

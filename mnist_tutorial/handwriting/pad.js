@@ -10,9 +10,9 @@ const STYLE = `
   font: 14px/1.3 var(--jp-ui-font-family, system-ui, sans-serif);
 }
 .mnist-pad svg {
-  width: 280px; height: 280px; box-sizing: border-box; border: 1px solid var(--line);
-  border-radius: 4px; outline: none; background: var(--paper); cursor: crosshair;
-  touch-action: none;
+  width: 280px; height: 280px; box-sizing: border-box; cursor: crosshair;
+  background: var(--paper); border: 1px solid var(--line); border-radius: 4px;
+  outline: none; touch-action: none;
 }
 .mnist-pad svg:focus-visible, .mnist-pad button:focus-visible {
   outline: 2px solid #0072b2; outline-offset: 2px;
@@ -36,6 +36,7 @@ const STYLE = `
   margin: 10px 8px 0 0; padding: 4px 14px; color: var(--ink); background: var(--paper);
   border: 1px solid var(--line); border-radius: 4px; font: inherit; cursor: pointer;
 }
+.mnist-pad button:disabled { opacity: 0.45; cursor: default; }
 .mnist-pad .heard {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
 }`;
@@ -44,7 +45,7 @@ const PAGE = `
 <style>${STYLE}</style>
 <svg tabindex="0" role="application" aria-label="Drawing pad. Draw a digit with mouse,
   pen or finger. With keys: arrows move the pen, space puts it down or lifts it,
-  backspace undoes, delete clears.">
+  backspace undoes, delete clears, escape leaves the pad.">
   <g></g><circle r="6"></circle>
 </svg>
 <div>
@@ -61,12 +62,11 @@ function render({ model, el }) {
   const side = model.get("side");
   const pad = document.createElement("div");
   pad.className = "mnist-pad";
-  // JupyterLab would take the arrow keys for its own.
-  pad.dataset.lmSuppressShortcuts = "true";
   pad.innerHTML = PAGE;
   el.append(pad);
   const [svg, ink, cursor] = ["svg", "g", "circle"].map((s) => pad.querySelector(s));
   const [answer, heard] = [".answer", ".heard"].map((s) => pad.querySelector(s));
+  const buttons = pad.querySelectorAll("button");
   svg.setAttribute("viewBox", `0 0 ${side} ${side}`);
   ink.setAttribute("stroke-width", model.get("width"));
 
@@ -74,10 +74,15 @@ function render({ model, el }) {
 
   const strokes = () => (model.get("untouched") ? [] : model.get("strokes"));
 
+  let waiting;
+
   function put(changed) {
     model.set("untouched", false);
     model.set("strokes", changed);
+    model.set("drawn", model.get("drawn") + 1);
     model.save_changes();
+    clearTimeout(waiting);
+    waiting = setTimeout(showSilence, 3000);
   }
   const begin = (point) => put([...strokes(), [point]]);
   const extend = (points) =>
@@ -92,6 +97,10 @@ function render({ model, el }) {
         return line;
       }),
     );
+    const empty = model.get("strokes").length === 0;
+    // A disabled button loses the focus, and the next key would reach the notebook.
+    if (empty && pad.contains(document.activeElement)) svg.focus();
+    buttons.forEach((button) => (button.disabled = empty));
   }
 
   // --- mouse, pen and finger -----------------------------------------------
@@ -139,13 +148,13 @@ function render({ model, el }) {
     cursor.setAttribute("cx", pen[0]);
     cursor.setAttribute("cy", pen[1]);
   }
-  function leave(kept) {
+  function keep(count) {
     pointer = null;
     penDown(false);
-    put(kept);
+    put(strokes().slice(0, count));
   }
-  const undo = () => leave(strokes().slice(0, -1));
-  const clear = () => leave([]);
+  const undo = () => keep(-1);
+  const clear = () => keep(0);
 
   svg.addEventListener("keydown", (event) => {
     if (event.key in STEPS) {
@@ -163,6 +172,18 @@ function render({ model, el }) {
     }
     event.preventDefault();
   });
+  // What is typed on the pad must not reach the notebook, whose keys delete cells.
+  pad.addEventListener("keydown", (event) => {
+    const held = event.ctrlKey || event.metaKey;
+    const key = event.key.toLowerCase();
+    if (held && key === "s") return; // saving
+    if (key === "escape") return document.activeElement.blur(); // the way out
+    event.stopPropagation();
+    if (held && key === "z" && !event.shiftKey) {
+      event.preventDefault();
+      undo();
+    }
+  });
   pad.querySelector(".undo").addEventListener("click", undo);
   pad.querySelector(".clear").addEventListener("click", clear);
 
@@ -170,8 +191,7 @@ function render({ model, el }) {
 
   let quiet;
 
-  function showAnswer() {
-    const p = model.get("probabilities");
+  function say(words, p) {
     const best = p.indexOf(Math.max(...p));
     pad.querySelectorAll("li").forEach((row, digit) => {
       const percent = p.length ? `${Math.round(100 * p[digit])} %` : "";
@@ -179,21 +199,30 @@ function render({ model, el }) {
       row.children[1].style.width = p.length ? `${100 * p[digit]}%` : 0;
       row.children[2].textContent = percent;
     });
-    answer.textContent = p.length ? `The network reads a ${best}.` : "Draw a digit.";
-    // Read aloud once the pen rests.
-    clearTimeout(quiet);
-    quiet = setTimeout(() => (heard.textContent = answer.textContent), 700);
+    answer.textContent = words;
+    clearTimeout(quiet); // read aloud once the pen rests
+    quiet = setTimeout(() => (heard.textContent = words), 700);
   }
+  function showAnswer() {
+    clearTimeout(waiting);
+    const p = model.get("probabilities");
+    const best = p.indexOf(Math.max(...p));
+    const reading = p.length ? `The network reads a ${best}.` : "Draw a digit.";
+    say(model.get("problem") || reading, p);
+  }
+  const showSilence = () =>
+    say("No answer. If the kernel was restarted, run the cell again.", []);
 
   model.on("change:strokes", drawStrokes);
-  model.on("change:probabilities", showAnswer);
+  model.on("change:answered", showAnswer);
   penDown(false);
   drawStrokes();
   showAnswer();
   return () => {
     clearTimeout(quiet);
+    clearTimeout(waiting);
     model.off("change:strokes", drawStrokes);
-    model.off("change:probabilities", showAnswer);
+    model.off("change:answered", showAnswer);
   };
 }
 

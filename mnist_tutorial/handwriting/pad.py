@@ -1,6 +1,6 @@
 """A pad in the notebook to draw a digit on, with the network's answer beside it.
 
-It is an anywidget: it runs in JupyterLab, Notebook 7, VS Code and Colab.
+It is an anywidget, which JupyterLab shows.
 """
 
 import io
@@ -9,10 +9,11 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
-from PIL import Image
+from matplotlib import pyplot as plt
 
 from mnist_tutorial.handwriting.digits import fit_digit
 from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
+from mnist_tutorial.plotting import plot_readings
 
 __all__ = ["DrawingPad"]
 
@@ -37,12 +38,26 @@ class DrawingPad(anywidget.AnyWidget):
         What is drawn, in pixels of a square of 280.
     probabilities : list of float
         What `read` says of it; empty for an empty pad.
+
+    Raises
+    ------
+    ValueError
+        If `read` does not return ten numbers. While somebody draws, the pad says so.
+
+    Examples
+    --------
+    >>> DrawingPad(lambda digit: np.eye(10)[5])
+    A drawing pad; the network reads a 5 at 100%.
     """
 
     _esm = Path(__file__).with_name("pad.js")
     strokes = traitlets.List().tag(sync=True)
     probabilities = traitlets.List().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
     untouched = traitlets.Bool(True).tag(sync=True)
+    # Changes drawn, and which of them was answered: so the browser knows of silence.
+    drawn = traitlets.Int().tag(sync=True)
+    answered = traitlets.Int().tag(sync=True)
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     width = traitlets.Int(WIDTH, read_only=True).tag(sync=True)
 
@@ -64,11 +79,30 @@ class DrawingPad(anywidget.AnyWidget):
         """The drawing as MNIST has it, uint8, shape (28, 28); None if it is empty."""
         return fit_digit(self.picture) if self.strokes else None
 
-    @traitlets.observe("strokes")
+    @traitlets.observe("strokes", "drawn")
     def _answer(self, change):
+        try:
+            self.probabilities = self._read_digit()
+            self.problem = ""
+        # Whatever `read` raises: what the browser asks for has no cell to show it in.
+        except Exception as error:
+            if self.untouched:
+                raise
+            self.probabilities = []
+            self.problem = f"{type(error).__name__}: {error}"
+        self.answered = self.drawn
+
+    def _read_digit(self):
         digit = self.digit
-        said = [] if digit is None else self._read(digit)
-        self.probabilities = [round(float(p), 4) for p in said]
+        if digit is None:
+            return []
+        probabilities = np.asarray(self._read(digit), float)
+        if probabilities.shape != (10,):
+            raise ValueError(
+                f"read returned shape {probabilities.shape}, where ten probabilities "
+                "are needed: take one row of what predict returns, with [0]."
+            )
+        return probabilities.round(4).tolist()
 
     def __repr__(self):
         """Say what is on the pad."""
@@ -79,10 +113,14 @@ class DrawingPad(anywidget.AnyWidget):
         return f"A drawing pad; the network reads a {answer} at {p:.0%}."
 
     def _repr_mimebundle_(self, **options):
-        """Add a picture, for places that show no widgets."""
+        """Add a still picture, for pages and for places that show no widgets."""
         shown = super()._repr_mimebundle_(**options)
         data = shown[0] if isinstance(shown, tuple) else shown
-        png = io.BytesIO()
-        Image.fromarray(255 - self.picture).save(png, "PNG")
-        data["image/png"] = png.getvalue()
+        if self.probabilities:
+            words = "Run the cell,\nthen draw here"
+            figure = plot_readings([255 - self.picture], [self.probabilities], [words])
+            png = io.BytesIO()
+            figure.savefig(png, format="png", dpi=120)
+            plt.close(figure)
+            data["image/png"] = png.getvalue()
         return shown
