@@ -1,19 +1,17 @@
 """Train on MNIST: alone, in some processes on one machine, or on many machines.
 
-Run it alone with ``python train.py``, in two local processes with ``python -m
-mnist_tutorial.launch --processes 2 train.py``, and on a cluster with job.yaml
-(Kubernetes) or job.slurm (Slurm). Started again, it goes on from the newest
-checkpoint in ``--folder``, which all processes have to share.
+Run it alone with ``python train.py``, in two local processes with ``python launch.py
+train.py``, and on a cluster with job.yaml (Kubernetes) or job.slurm (Slurm). Started
+again, it goes on from the newest checkpoint in ``--folder``, which all have to share.
 """
 
 import argparse
 import hashlib
-import itertools
 import json
 import os
-import statistics
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import keras
@@ -21,7 +19,11 @@ import numpy as np
 from keras import layers
 
 from mnist_tutorial import MnistDataError, load_mnist
-from mnist_tutorial.scale import PATIENCE, Job, ScaleError, together
+from mnist_tutorial.saving import NetworkFileError, load_network
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from scale.job import Job, ScaleError, agree
 
 
 def build(learning_rate=0.001):
@@ -35,12 +37,14 @@ def build(learning_rate=0.001):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])
     return model
+
+
+def prepare(images):
+    """Turn uint8 images of 0 to 255 into float32 of 0 to 1, with a channel axis."""
+    return images[..., np.newaxis].astype("float32") / 255
 
 
 def share(rows, job, batch):
@@ -51,24 +55,18 @@ def share(rows, job, batch):
 
 def newest(folder):
     """Return the newest checkpoint in `folder` and its epoch, or None and 0."""
-    found = sorted(folder.glob("epoch-[0-9][0-9][0-9].keras"))
-    return (found[-1], int(found[-1].stem[-3:])) if found else (None, 0)
+    found = {int(path.stem[6:]): path for path in folder.glob("epoch-*.keras")}
+    epoch = max(found, default=0)
+    return found.get(epoch), epoch
 
 
 def resume(options):
     """Return the model, its history and the epochs done, as far as there are any."""
     checkpoint, done = newest(options.folder)
-    if not checkpoint:
-        return build(options.learning_rate), [], 0
-    try:
-        history = json.loads((options.folder / "history.json").read_text())
-        return keras.models.load_model(checkpoint), history[:done], done
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        why = str(error).partition("\n")[0]
-        raise ScaleError(
-            f"{checkpoint} cannot be loaded ({why}): remove it, or name another "
-            "--folder."
-        ) from None
+    if checkpoint is None:
+        return build(), [], 0
+    history = json.loads((options.folder / "history.json").read_text())
+    return load_network(checkpoint), history[:done], done
 
 
 def save(model, history, folder):
@@ -85,69 +83,52 @@ def save(model, history, folder):
     (folder / f"epoch-{epoch - 1:03}.keras").unlink(missing_ok=True)
 
 
-def train(digits, job, options, alive):
+def train(digits, job, options):
     """Train to the last epoch; process 0 prints and saves each, all leave a note."""
     (images, labels), _ = digits
-    images = images[..., None]
     held_out = share(np.arange(55_000, 60_000), job, options.batch)
     model, history, done = resume(options)
-    ticks, piece = [], options.batch // job.count
-    signs = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda *_, **__: (
-            alive(),
-            ticks.append(time.perf_counter()),
-        ),
-        on_test_batch_end=alive,
+    ticks = []
+    clock = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: ticks.append(time.perf_counter())
     )
-    how = {"batch_size": piece, "verbose": 0, "callbacks": [signs]}
+    how = {"batch_size": options.batch // job.count, "verbose": 0}
     for epoch in range(done, options.epochs):
         # The order depends on seed and epoch alone: all processes draw the same.
         order = np.random.default_rng([options.seed, epoch]).permutation(options.images)
         rows = share(order, job, options.batch)
+        x, y = prepare(images[rows]), labels[rows]
         ticks.clear()
-        fit = model.fit(prepare(images[rows]), labels[rows], shuffle=False, **how)
+        fit = model.fit(x, y, shuffle=False, callbacks=[clock], **how)
+        x, y = prepare(images[held_out]), labels[held_out]
+        scores = model.evaluate(x, y, return_dict=True, **how)
         row = {key: values[0] for key, values in fit.history.items()}
-        scores = model.evaluate(
-            prepare(images[held_out]), labels[held_out], return_dict=True, **how
-        )
         history.append(row | {f"val_{key}": value for key, value in scores.items()})
         if job.rank == 0:
             save(model, history, options.folder)
-            print(
-                f"epoch {epoch + 1}: loss {row['loss']:.2f}, "
-                f"validation accuracy {scores['accuracy']:.0%}"
-            )
+            accuracy = f"validation accuracy {scores['accuracy']:.0%}"
+            print(f"epoch {epoch + 1}: loss {row['loss']:.2f}, {accuracy}")
+    # For the lesson: a fingerprint of the weights, and how long a step takes.
     weights = b"".join(weight.tobytes() for weight in model.get_weights())
-    steps = [later - tick for tick, later in itertools.pairwise(ticks)]
     note = {
         "weights": hashlib.sha256(weights).hexdigest(),
         "resumed_after": done,
-        "seconds_per_step": statistics.median(steps) if steps else None,
+        "seconds_per_step": float(np.median(np.diff(ticks))) if ticks else None,
     }
     (options.folder / f"process-{job.rank}.json").write_text(json.dumps(note))
 
 
-def prepare(images):
-    """Turn uint8 images of 0 to 255 into float32 of 0 to 1."""
-    return images.astype("float32") / 255
+def join(job, patience):
+    """Meet the others, and share among all what is built and trained from now on."""
+    import jax
 
-
-def read_options(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, default=Path("models/scale"))
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=200, help="of all together")
-    parser.add_argument("--learning-rate", type=float, default=0.001)
-    parser.add_argument("--images", type=int, default=55_000, help="the first so many")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds")
-    return parser.parse_args(arguments)
-
-
-def join():
-    """Let Keras share among all processes whatever is built and trained from now on."""
-    keras.distribution.initialize()
+    jax.distributed.initialize(
+        coordinator_address=job.address,
+        num_processes=job.count,
+        process_id=job.rank,
+        initialization_timeout=patience,
+        heartbeat_timeout_seconds=patience,
+    )
     keras.distribution.set_distribution(
         keras.distribution.DataParallel(
             devices=keras.distribution.list_devices(),
@@ -156,43 +137,62 @@ def join():
     )
 
 
+def read_options(arguments=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("models/scale"))
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=200, help="of all together")
+    parser.add_argument("--images", type=int, default=55_000, help="the first so many")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--patience", type=int, default=60, help="seconds for others")
+    return parser.parse_args(arguments)
+
+
+def check(options, job):
+    """Refuse what cannot be trained together."""
+    batch, images = options.batch, options.images
+    if batch < 1 or batch % job.count:
+        way_out = "give a --batch that is a multiple of their number."
+        raise ScaleError(f"{batch} has no equal parts for {job.count}: {way_out}")
+    if not batch <= images <= 55_000:
+        raise ScaleError(f"--images {images} is not between one batch and 55000.")
+    if job.count > 1 and keras.backend.backend() != "jax":
+        raise ScaleError("processes train together on JAX only: set KERAS_BACKEND=jax.")
+
+
 def main():
     """Take this process's place among the others, and train."""
     options = read_options()
+    job = Job()
     try:
         job = Job.from_environment()
         check(options, job)
         digits = load_mnist()
         options.folder.mkdir(parents=True, exist_ok=True)
-    except (ScaleError, MnistDataError, OSError) as error:
-        sys.exit(str(error))
-    facts = {
-        "digits": hashlib.sha256(digits[0][0]).hexdigest()[:8],
-        "settings": json.dumps(vars(options) | {"folder": None, "patience": None}),
-        "newest checkpoint": f"epoch {newest(options.folder)[1]}",
-        "Keras": keras.__version__,
-    }
-    with together(job, facts, options.patience) as alive:
         keras.utils.set_random_seed(options.seed)
         if job.count > 1:
-            join()
-        train(digits, job, options, alive)
+            print(f"waiting up to {options.patience} s for the others", file=sys.stderr)
+            join(job, options.patience)
+            settings = vars(options) | {"folder": "", "patience": 0}
+            agree("digits", hashlib.sha256(digits[0][0]).hexdigest()[:8])
+            agree("settings", json.dumps(settings))
+            agree("newest checkpoint", f"epoch {newest(options.folder)[1]}")
+            agree("Keras", keras.__version__)
+        train(digits, job, options)
+    except (ScaleError, MnistDataError, NetworkFileError, OSError) as error:
+        leave(job, f"cannot train: {error}")
+    except Exception as error:
+        # Gloo is what JAX links processes on CPUs with.
+        lost = job.count > 1 and "Gloo" in str(error)
+        leave(job, "lost the link to another." if lost else traceback.format_exc())
 
 
-def check(options, job):
-    """Refuse what cannot be trained together."""
-    if options.batch < 1 or options.batch % job.count:
-        raise ScaleError(
-            f"A batch of {options.batch} has no equal parts for {job.count} processes: "
-            "give a --batch that is a multiple of their number."
-        )
-    if not options.batch <= options.images <= 55_000:
-        raise ScaleError(
-            f"--images {options.images} is not between one batch ({options.batch}) and "
-            "55000, the images that are not held out."
-        )
-    if job.count > 1 and keras.backend.backend() != "jax":
-        raise ScaleError("Processes train together on JAX only: set KERAS_BACKEND=jax.")
+def leave(job, words):
+    """End this process at once: an ordered exit would wait for the others again."""
+    sys.stdout.flush()
+    print(f"process {job.rank} {words}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 if __name__ == "__main__":
