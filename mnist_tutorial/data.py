@@ -1,24 +1,32 @@
-"""Find MNIST wherever it lies, download it where it does not, and check what it is.
+"""Find MNIST, and check that it is what it says.
 
 The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 """
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
 import numpy as np
 
+from mnist_tutorial.containers import (
+    IDX_NAMES,
+    MnistDataError,
+    complaint,
+    find_sets,
+    read_array,
+)
 from mnist_tutorial.folders import course_folder
-from mnist_tutorial.reading import IDX_NAMES, KEYS, MnistDataError, read_arrays
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "load_mnist"]
+__all__ = ["DigitData", "MnistDataError", "find_source", "load_mnist"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -34,8 +42,9 @@ MIRRORS = [
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", _IDX_FILES),
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
+_WRAP = " \t\r\n\"'“”"  # what may stand round a path by accident
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
-REST = 3600  # seconds until mirrors that all failed are asked again
+PAUSE = 3600  # seconds until mirrors that all failed are asked again
 
 
 class DigitData(tuple):
@@ -45,13 +54,7 @@ class DigitData(tuple):
     ----------
     name : str
         "MNIST" if every array is MNIST's to the last byte, "stand-in" for the
-        digits made by `make_stand_in`, "other digits" for anything else.
-
-    Examples
-    --------
-    >>> images, labels = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
-    >>> DigitData((images, labels), (images, labels)).name
-    'other digits'
+        digits made by `stand_in.make_stand_in`, "other digits" for anything else.
     """
 
     def __new__(cls, train, test, name="other digits"):
@@ -61,7 +64,7 @@ class DigitData(tuple):
         return data
 
     def __getnewargs__(self):
-        """Return what a copy, or an unpickled one, is made from."""
+        """Return what a copy or a pickle is made from."""
         return (*self, self.name)
 
     def confirm(self, claim, holds):
@@ -94,12 +97,11 @@ def load_mnist(source=None):
     ----------
     source : str or path-like, optional
         An npz file with the arrays ``x_train``, ``y_train``, ``x_test`` and
-        ``y_test``; a folder with the same names as npy files; a folder or zip with
-        the four IDX files, gzipped or not; a folder that holds one of these, up to
-        two levels down; or the word "stand-in". By default the environment variable
+        ``y_test``; these as four npy files, or the four IDX files, gzipped or not,
+        in a folder or zip; a folder or zip that holds one of these at most two
+        folders down; or the word "stand-in". By default the environment variable
         ``MNIST_TUTORIAL_DATA``, then this package's cache, Keras's cache (only
-        read), the mirrors, and last the stand-in. A relative path is looked for from
-        the working folder, then from the course's.
+        read), the mirrors, and last the stand-in.
 
     Returns
     -------
@@ -115,65 +117,109 @@ def load_mnist(source=None):
 
     Examples
     --------
-    >>> (x_train, y_train), (x_test, y_test) = load_mnist()  # doctest: +SKIP
+    >>> (x_train, y_train), (x_test, y_test) = load_mnist("stand-in")
+    >>> x_train.shape, y_test[:3].tolist()
+    ((60000, 28, 28), [7, 2, 1])
     """
     if source is None:
-        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip() or None
+        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip(_WRAP) or None
     if source is None:
         return _load_cached() or _download() or _load_stand_in(announce=True)
-    path = _as_path(source)
-    if path.name == "stand-in" and not path.exists():
+    place = find_source(source)
+    if place == "stand-in":
         return _load_stand_in()
-    data = _read(path)
+    data = _read(place)
     if data.name != "MNIST":
         print(
-            f"Note: the digits in {path} have MNIST's form but not its content; "
-            "the numbers in the text will not be met."
+            f"Note: the digits in {place} have MNIST's form but not its content; "
+            "the numbers in the text will not be met.\n(EMNIST's images are "
+            "transposed; Fashion-MNIST and KMNIST show other things than digits.)"
         )
     return data
 
 
-def _as_path(source):
-    """Return the absolute path that `source` means, however it was typed."""
+def find_source(source):
+    """Return the path that somebody means by `source`, or the word "stand-in".
+
+    Blanks and quotes around it are dropped; ``~``, ``$HOME`` and ``file://`` are
+    understood. A relative path starts at the working folder, else at the course's.
+    What is no path, or not there, raises `MnistDataError`.
+
+    >>> find_source(" 'stand-in' ")
+    'stand-in'
+    """
     text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    if not isinstance(text, str) or not text or "\0" in text:
+    cleaned = text.strip(_WRAP) if isinstance(text, str) else None
+    if not cleaned or "\0" in text:
         shown = repr(source) if text else f"An object of type {type(source).__name__}"
         raise MnistDataError(
             f'{shown} is no path: name a file or folder, such as "mnist.npz", or say '
             '"stand-in".'
         )
-    if re.match(r"\s*[\"']?[a-z]{2,}://", text, re.IGNORECASE):
-        raise MnistDataError(
-            f"{text} is an address of the web: download it first, then name the file "
-            "in MNIST_TUTORIAL_DATA."
-        )
-    # Some shells keep blanks and quotes around what is typed.
-    with contextlib.suppress(OSError):  # a name that no file can have
-        if not os.path.lexists(text):
-            text = text.strip().strip("\"'").strip()
-    path = Path(os.path.expandvars(os.path.expanduser(text)))
-    with contextlib.suppress(OSError):
-        if not path.is_absolute() and not path.exists():
-            from_course = course_folder() / path
-            path = from_course if from_course.exists() else path
-    return path.absolute()
+    if cleaned == "stand-in":
+        return cleaned
+    if cleaned.lower().startswith("file:"):
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
+        cleaned = url2pathname(urlsplit(cleaned).path)
+    elif re.match(r"[A-Za-z]\w+:/", cleaned):
+        found = "is an address, and not a file on this machine"
+        cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
+        raise complaint(cleaned, found, cure)
+    # %HOME% as in Windows, $HOME as elsewhere.
+    cleaned = os.path.expandvars(re.sub(r"%(\w+)%", r"${\1}", cleaned))
+    cleaned = os.path.expanduser(cleaned)
+    # What is there to the letter goes first: a name may well begin with a quote.
+    for path in (Path(text), Path(cleaned), course_folder() / cleaned):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise complaint(path, f"cannot be read: {why}") from None
+        return path.absolute()
+    cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
+    raise complaint(Path(cleaned).absolute(), "does not exist", cure)
 
 
 def _read(path, name=None):
-    """Read the digits at `path`, and name them after what they are."""
-    arrays = read_arrays(path)
-    hashes = {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()}
-    name = name or ("MNIST" if hashes == SHA256 else "other digits")
-    return _pack(arrays, name)
+    """Read the digits at `path`; where there are several sets, the one of MNIST."""
+    sets = find_sets(path)
+    errors = []
+    digits = None
+    for members in sets:
+        try:
+            digits = _read_set(path, members)
+        except MnistDataError as error:
+            errors.append(error)
+            continue
+        if len(sets) == 1 or digits.name == "MNIST":
+            digits.name = name or digits.name
+            return digits
+    if digits is None:
+        raise errors[0]
+    places = " and ".join(str(members["x_train"].place.parent) for members in sets[:2])
+    raise complaint(path, f"holds several sets of digits, as in {places}", "Name one.")
 
 
-def _pack(arrays, name):
-    train = arrays["x_train"], arrays["y_train"]
-    test = arrays["x_test"], arrays["y_test"]
-    return DigitData(train, test, name)
+def _read_set(path, members):
+    arrays = {}
+    is_mnist = True
+    for key in reversed(SHA256):  # what is no MNIST shows in the short ones
+        arrays[key] = read_array(members[key], key)
+        is_mnist = is_mnist and hashlib.sha256(arrays[key]).hexdigest() == SHA256[key]
+    pairs = []
+    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
+        if len(arrays[x]) != len(arrays[y]):
+            found = f"{len(arrays[x]):,} images in {x} but {len(arrays[y]):,} labels"
+            raise complaint(path, f"has {found} in {y}")
+        pairs.append((arrays[x], arrays[y]))
+    return DigitData(*pairs, "MNIST" if is_mnist else "other digits")
 
 
-# --- the cache ---------------------------------------------------------------
+# --- finding -----------------------------------------------------------------
 
 
 def _cache():
@@ -184,8 +230,7 @@ def _cache():
 
 def _keep(name, digits):
     """Keep `digits` in the cache: the whole file at once, or nothing."""
-    (x_train, y_train), (x_test, y_test) = digits
-    arrays = dict(zip(KEYS, (x_train, y_train, x_test, y_test), strict=True))
+    arrays = dict(zip(SHA256, itertools.chain(*digits), strict=True))
     # A cache that cannot be written costs the next start some time, no more.
     with contextlib.suppress(OSError):
         _cache().mkdir(parents=True, exist_ok=True)
@@ -212,54 +257,43 @@ def _load_cached():
     return None
 
 
-# --- the mirrors -------------------------------------------------------------
-
-
 def _download():
     """Download MNIST, keep it in the cache and return it, or return None."""
-    import requests
-
-    asked = _cache() / "mirrors-failed"
-    with contextlib.suppress(OSError):
-        if time.time() - asked.stat().st_mtime < REST:
-            return None
+    failed = _cache() / "mirrors-failed"
+    if os.path.exists(failed) and time.time() - os.path.getmtime(failed) < PAUSE:
+        print(f"The mirrors failed within the hour. To ask again, delete {failed}.")
+        return None
     for address, names in MIRRORS:
         try:
             digits = _fetch(address, names)
-        except (requests.RequestException, MnistDataError, OSError) as error:
-            print(f"No MNIST from {address}: {_why(error, address)}.")
-            continue
-        print(f"Downloaded MNIST from {address}.")
-        _keep("mnist.npz", digits)
-        return digits
+        except (OSError, MnistDataError) as error:
+            detail = textwrap.shorten(str(error), 80)
+            print(f"No MNIST from {address}: {_why_not(address, error)} ({detail}).")
+        else:
+            print(f"Downloaded MNIST from {address}.")
+            _keep("mnist.npz", digits)
+            return digits
     with contextlib.suppress(OSError):
-        _cache().mkdir(parents=True, exist_ok=True)
-        asked.touch()
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.touch()
     return None
 
 
 def _fetch(address, names):
-    """Download the files of one mirror into a temporary folder, and read them."""
+    """Download files that together are MNIST."""
     import pooch
     from tqdm import tqdm
 
+    # On standard output: a download is no error, so it is not red. The total is
+    # corrected by pooch, which cannot take a bar without one.
+    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("WARNING")
     try:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             for name in names:
-                # On standard output: a download is no error, so it is not red. pooch
-                # corrects the total, and cannot take a bar without one.
-                bar = tqdm(
-                    desc=name,
-                    file=sys.stdout,
-                    total=1,
-                    unit="B",
-                    unit_scale=True,
-                    leave=False,
-                )
-                with bar:
+                with tqdm(desc=name, file=sys.stdout, **style) as bar:
                     pooch.retrieve(
                         url=address + name,
                         known_hash=None,
@@ -269,33 +303,41 @@ def _fetch(address, names):
                             progressbar=bar, timeout=TIMEOUT
                         ),
                     )
-            digits = _read(Path(folder))
+            digits = _read(Path(folder, name) if len(names) == 1 else Path(folder))
     finally:
         logger.setLevel(level)
     if digits.name != "MNIST":
-        raise MnistDataError(f"{address} gave {digits.name}.")
+        raise MnistDataError(f"these are {digits.name}")
     return digits
 
 
-def _why(error, address):
-    """Say in a few words why a download failed."""
-    import requests
+def _why_not(address, error):
+    """Say in a few words why a mirror gave no MNIST."""
+    from requests import exceptions
 
-    if isinstance(error, requests.exceptions.ProxyError):
-        scheme = address.partition(":")[0]
-        names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
-        name = next((name for name in names if os.environ.get(name)), "your system")
-        return f"the proxy that {name} sets does not answer; correct or unset it"
-    for kind, words in [
-        (MnistDataError, "what came is not MNIST"),
-        (requests.exceptions.SSLError, "its certificate is not trusted here"),
-        (requests.exceptions.Timeout, "no answer in time"),
-        (requests.exceptions.HTTPError, "it does not give the file"),
-        (requests.RequestException, "it could not be reached, or broke off"),
-    ]:
-        if isinstance(error, kind):
-            return words
-    return f"it could not be stored ({error.strerror or error})"
+    scheme = address.partition(":")[0]
+    variables = [
+        name
+        for name, value in os.environ.items()
+        if value and name.lower() in (f"{scheme}_proxy", "all_proxy")
+    ]
+    proxy = (
+        f"the proxy set by {' and '.join(variables) or 'the system'} does not answer"
+    )
+    # The first that fits; all errors of requests are OSErrors, too.
+    reasons = {
+        MnistDataError: "what came is not MNIST",
+        exceptions.ProxyError: proxy,
+        exceptions.SSLError: "its certificate is not trusted here",
+        exceptions.Timeout: "no answer in time",
+        exceptions.HTTPError: "it does not give the file",
+        exceptions.RequestException: "it could not be reached, or broke off",
+        OSError: "this machine could not keep what came",
+    }
+    return next(words for kind, words in reasons.items() if isinstance(error, kind))
+
+
+# --- the stand-in ------------------------------------------------------------
 
 
 def _load_stand_in(announce=False):
@@ -311,6 +353,11 @@ def _load_stand_in(announce=False):
         )
     with contextlib.suppress(MnistDataError):
         return _read(_cache() / "stand-in.npz", name="stand-in")
-    digits = _pack(make_stand_in(), name="stand-in")
+    arrays = make_stand_in()
+    train, test = (
+        (arrays["x_train"], arrays["y_train"]),
+        (arrays["x_test"], arrays["y_test"]),
+    )
+    digits = DigitData(train, test, name="stand-in")
     _keep("stand-in.npz", digits)
     return digits

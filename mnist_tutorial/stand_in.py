@@ -4,11 +4,10 @@ import numpy as np
 
 __all__ = ["make_stand_in"]
 
-# MNIST's own: images of each digit, and the first ten labels.
-TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-TEST_FIRST = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+_TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+_TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+_TEST_FIRST = [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
 
 
 def make_stand_in(seed=0):
@@ -30,11 +29,6 @@ def make_stand_in(seed=0):
     dict of str to ndarray of uint8
         ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``
         (10000, 28, 28), ``y_test`` (10000,).
-
-    Examples
-    --------
-    >>> make_stand_in()["x_test"].shape  # doctest: +SKIP
-    (10000, 28, 28)
     """
     from sklearn.datasets import load_digits
 
@@ -43,15 +37,12 @@ def make_stand_in(seed=0):
     # Four of five to training; neighbours are by one writer, so no shuffling.
     held_out = np.arange(len(digits.target)) >= 0.8 * len(digits.target)
     arrays = {}
-    parts = [
-        ("train", ~held_out, TRAIN_COUNTS, TRAIN_FIRST),
-        ("test", held_out, TEST_COUNTS, TEST_FIRST),
-    ]
-    for part, chosen, counts, first in parts:
-        # MNIST's first labels, then the rest of each digit's count in any order.
+    for part, chosen, counts, first in (
+        ("train", ~held_out, _TRAIN_COUNTS, _TRAIN_FIRST),
+        ("test", held_out, _TEST_COUNTS, _TEST_FIRST),
+    ):
         left = np.array(counts) - np.bincount(first, minlength=10)
         labels = np.concatenate([first, rng.permutation(np.repeat(range(10), left))])
-        # For each label one of its originals, drawn anew.
         templates = _enlarge(digits.images[chosen])
         by_digit = [np.flatnonzero(digits.target[chosen] == d) for d in range(10)]
         drawn = np.array([rng.choice(by_digit[label]) for label in labels])

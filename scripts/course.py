@@ -19,6 +19,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from mnist_tutorial import MnistDataError, load_mnist
+from mnist_tutorial.data import find_source
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -152,8 +153,12 @@ def main():
         sys.exit(str(error))
     if arguments.store and digits != "MNIST":
         sys.exit(f"Stored outputs come from MNIST, and here are {digits}.")
+    # The kernels start in another folder, and need not ask the network again.
+    source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip()
     if digits == "stand-in":
         os.environ["MNIST_TUTORIAL_DATA"] = "stand-in"
+    elif source:
+        os.environ["MNIST_TUTORIAL_DATA"] = str(find_source(source))
     paths = [
         path
         for path in sorted(NOTEBOOKS.rglob("*.ipynb"))

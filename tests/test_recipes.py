@@ -402,9 +402,9 @@ def write_text(path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (truncate, "cannot be read as a .keras file"),
-        (flip_bytes, "cannot be read as a .keras file"),
-        (write_text, "cannot be read as a .keras file"),
+        (truncate, "cannot be read"),
+        (flip_bytes, "cannot be read"),
+        (write_text, "is a web page"),
         (put_another_network, "holds another network"),
     ],
 )

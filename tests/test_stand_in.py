@@ -1,24 +1,23 @@
-"""The digits that stand in for MNIST."""
+"""The stand-in: MNIST's form, from digits that are split before they are varied."""
 
 import numpy as np
 import pytest
 
 from mnist_tutorial import stand_in
-from mnist_tutorial.reading import KEYS
 from mnist_tutorial.stand_in import make_stand_in
 
 
 @pytest.fixture
 def few(monkeypatch):
     """Make a stand-in of 60 and 40 digits."""
-    monkeypatch.setattr(stand_in, "TRAIN_COUNTS", [6] * 10)
-    monkeypatch.setattr(stand_in, "TEST_COUNTS", [4] * 10)
+    monkeypatch.setattr(stand_in, "_TRAIN_COUNTS", [6] * 10)
+    monkeypatch.setattr(stand_in, "_TEST_COUNTS", [4] * 10)
 
 
 def test_stand_in_has_the_form_of_mnist():
     arrays = make_stand_in()
-    counts = {"train": stand_in.TRAIN_COUNTS, "test": stand_in.TEST_COUNTS}
-    first = {"train": stand_in.TRAIN_FIRST, "test": stand_in.TEST_FIRST}
+    counts = {"train": stand_in._TRAIN_COUNTS, "test": stand_in._TEST_COUNTS}
+    first = {"train": stand_in._TRAIN_FIRST, "test": stand_in._TEST_FIRST}
     for part, n in {"train": 60_000, "test": 10_000}.items():
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
         assert (x.shape, x.dtype) == ((n, 28, 28), np.uint8)
@@ -36,7 +35,7 @@ def test_stand_in_depends_on_nothing_but_the_seed(few):
         make_stand_in(seed=0),
         make_stand_in(seed=1),
     )
-    for key in KEYS:
+    for key in one:
         np.testing.assert_array_equal(one[key], same[key])
     assert (one["x_train"] != other["x_train"]).any()
     assert (one["x_test"] != other["x_test"]).any()
