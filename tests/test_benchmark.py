@@ -151,13 +151,15 @@ def test_figure(bench, monkeypatch, tmp_path):
     imitate(monkeypatch, bench)
     bench.main()
     rows = json.loads((tmp_path / "recipes.json").read_text())["summary"]
+    from mnist_tutorial.plotting import description
+
     figure = bench.draw(rows, "A processor")
     (ax,) = figure.axes
     assert ax.get_xscale() == ax.get_yscale() == "log"
     points = [line.get_xydata()[0] for line in ax.lines if len(line.get_xydata()) == 1]
     assert [10, pytest.approx(2.0)] in [list(point) for point in points]
     assert ax.get_title() == "A processor"
-    assert "fast 0.99% in 1 s" in next(iter(figure.sentences.values()))
+    assert "fast 0.99% in 1 s" in description(figure)
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,16 @@ def test_tiles_stand_in_rows_with_a_rim_between():
     assert description(ax.figure) == "Maps: 3 tiles of 2 by 3 in rows of 2."
 
 
+def test_tiles_stand_upright():
+    stack = np.zeros((3, 2, 1))
+    stack[0, 1] = 7  # ink in the top right corner
+    ax = plot_tiles(stack)
+    bottom, top = ax.get_ylim()
+    assert bottom > top  # the first row is drawn at the top
+    assert ax.images[0].get_array()[0, 1] == 7
+    assert ax.images[0].origin == "upper"
+
+
 def test_tiles_without_negatives_begin_at_zero():
     image = plot_tiles(np.full((2, 2, 1), 5.0)).images[0]
     assert image.get_clim() == (0, 5)

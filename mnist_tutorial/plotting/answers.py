@@ -2,17 +2,16 @@
 
 import numpy as np
 from matplotlib import pyplot as plt
-from sklearn.metrics import confusion_matrix
 
 from mnist_tutorial.plotting.base import (
-    COLOURS,
-    GREY,
+    as_digits,
+    as_images,
     describe,
+    draw_bars,
     new_axes,
+    new_grid,
     with_article,
 )
-
-__all__ = ["plot_confusion", "plot_mistakes", "plot_probabilities", "plot_readings"]
 
 
 def plot_probabilities(probabilities, *, label=None, ax=None):
@@ -21,7 +20,7 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     Parameters
     ----------
     probabilities : ndarray, shape (10,)
-        0 to 1, with the sum 1.
+        0 to 1, with the sum 1; otherwise ValueError.
     label : int, optional
         The right digit, to be marked.
     ax : matplotlib.axes.Axes, optional
@@ -31,36 +30,27 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If these are not ten probabilities, or the label is no digit.
+    Examples
+    --------
+    >>> plot_probabilities(np.eye(10)[8], label=8).get_title()
+    'The network reads an 8'
     """
-    p = np.asarray(probabilities, float)
-    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
-        raise ValueError(
-            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
-        )
     if label is not None and label not in range(10):
         raise ValueError(f"the label must be a digit, not {label!r}")
-    ax = ax or new_axes((5, 2.8))
-    answer = int(p.argmax())
-    bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
-    bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")
+    if ax is None:
+        ax = new_axes((5, 2.8))
+    bars, answer = draw_bars(ax, probabilities)
+    p = np.asarray(probabilities, float)
     ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
-    ax.set(
-        title=f"The network reads {with_article(answer)}",
-        xlabel="digit",
-        ylabel="probability",
-    )
+    reading = with_article(answer)
+    ax.set(title=f"The network reads {reading}", xlabel="digit", ylabel="probability")
     ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
-    reading = f"{with_article(answer)} at {p[answer]:.0%}"
-    said = f"Ten bars of probability: the network reads {reading}"
+    words = f"Ten bars of probability: the network reads {reading} at {p[answer]:.0%}"
     if label is not None:
         ax.get_xticklabels()[int(label)].set_fontweight("bold")
         ax.set_xlabel(f"digit (label: {label})")
-        said += f", and the label is {label}"
-    describe(ax, said + ".")
+        words += f", and the label is {label}"
+    describe(ax, f"{words}.")
     return ax
 
 
@@ -84,6 +74,12 @@ def plot_readings(pictures, probabilities, names):
     ------
     ValueError
         If there are no pictures, or not as many of each.
+
+    Examples
+    --------
+    >>> figure = plot_readings([np.zeros((28, 28))], [np.eye(10)[3]], ["night"])
+    >>> figure.axes[1].get_xlabel()
+    'reads 3: 100%'
     """
     n = len(pictures)
     if not n or not n == len(probabilities) == len(names):
@@ -94,24 +90,20 @@ def plot_readings(pictures, probabilities, names):
     figure, axes = plt.subplots(
         2, n, figsize=(1.75 * n, 3.2), squeeze=False, layout="constrained"
     )
-    said = []
-    for picture, p, name, (top, bottom) in zip(
-        pictures, probabilities, names, axes.T, strict=True
-    ):
-        top.imshow(picture, cmap="gray", vmin=0, vmax=255)
-        top.set_title(name, fontsize=10)
+    spoken = []
+    for i, (top, bottom) in enumerate(axes.T):
+        top.imshow(pictures[i], cmap="gray", vmin=0, vmax=255)
+        top.set_title(names[i], fontsize=10)
         top.set(xticks=[], yticks=[])
-        p = np.asarray(p, float)
-        answer = int(p.argmax())
-        bars = bottom.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
-        bars[answer].set(facecolor=COLOURS[0], edgecolor="black", hatch="///")
+        _, answer = draw_bars(bottom, probabilities[i])
         bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
         bottom.tick_params(labelsize=8)
-        bottom.set_xlabel(f"reads {answer}: {p[answer]:.0%}", fontsize=10)
-        said.append(f"{name}, read as {answer}")
+        reading = f"reads {answer}: {probabilities[i][answer]:.0%}"
+        bottom.set_xlabel(reading, fontsize=10)
+        spoken.append(f"{names[i]}, read as {answer}")
     axes[1, 0].set_ylabel("probability", fontsize=9)
     what = f"{n} pictures, each" if n > 1 else "A picture"
-    describe(figure, f"{what} above ten bars of probability: {'; '.join(said)}.")
+    describe(figure, f"{what} above ten bars of probability: {'; '.join(spoken)}.")
     return figure
 
 
@@ -121,7 +113,7 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
     Parameters
     ----------
     labels, answers : ndarray of int, shape (n,)
-        Digits 0 to 9, as given and as read.
+        Digits 0 to 9, as given and as read; otherwise ValueError.
     rates : bool
         Write per cent of each label's images instead of their number.
     ax : matplotlib.axes.Axes, optional
@@ -131,45 +123,47 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If there are none, one is no digit, or there are more of the one than of the
-        other.
+    Examples
+    --------
+    >>> ax = plot_confusion([4, 4, 9], [4, 9, 9])
+    >>> int(ax.images[0].get_array()[4, 9])  # a 4 read as a 9
+    1
     """
-    labels, answers = np.asarray(labels), np.asarray(answers)
-    if labels.shape != answers.shape or not labels.size:
+    # Here, so that other plots need not load it.
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    labels, answers = as_digits(labels), as_digits(answers)
+    if labels.shape != answers.shape:
         raise ValueError(f"labels {labels.shape} and answers {answers.shape}")
-    if min(labels.min(), answers.min()) < 0 or max(labels.max(), answers.max()) > 9:
-        raise ValueError("labels and answers must be digits 0 to 9")
-    counts = confusion_matrix(labels, answers, labels=range(10))
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shown = shares if rates else counts
+    if ax is None:
+        ax = new_axes((5.2, 5.2))
+    display = ConfusionMatrixDisplay.from_predictions(
+        labels, answers, labels=range(10), ax=ax, colorbar=False, cmap="Blues"
+    )
+    shown = display.confusion_matrix.astype(float)
+    form = "{:.0f}"
+    if rates:
+        shown *= 100 / np.maximum(shown.sum(axis=1, keepdims=True), 1)
+        form = "{:.1f} %"
+    # The right answers would outshine all others: colour is for mistakes.
     mistakes = np.where(np.eye(10, dtype=bool), 0, shown)
-    ax = ax or new_axes((5.2, 5.2))
-    ax.imshow(mistakes, cmap="Blues", vmax=max(mistakes.max(), 1e-9))
-    for (row, column), value in np.ndenumerate(shown):
-        if value:
-            dark = mistakes[row, column] > 0.6 * mistakes.max()
-            ax.text(
-                column,
-                row,
-                f"{value:.1f}" if rates else value,
-                color="white" if dark else "black",
-                weight="bold" if row == column else "normal",
-                fontsize=8,
-                ha="center",
-                va="center",
-            )
+    display.im_.set(array=mistakes, clim=(0, max(mistakes.max(), 1e-9)))
+    for (row, column), text in np.ndenumerate(display.text_):
+        value = shown[row, column]
+        dark = mistakes[row, column] > 0.6 * mistakes.max()
+        text.set(
+            text=form.removesuffix(" %").format(value) if value else "",
+            color="white" if dark else "black",
+            weight="bold" if row == column else "normal",
+            fontsize=8,
+        )
     title = "Per cent of each label's images" if rates else "Number of images"
     ax.set(title=title, xlabel="read as", ylabel="label")
-    ax.set(xticks=range(10), yticks=range(10))
-    form = "{:.1f} %" if rates else "{}"
     right = ", ".join(form.format(value) for value in np.diagonal(shown))
-    most = np.argsort(-mistakes, axis=None, kind="stable")[:5]
+    worst = np.argsort(-mistakes, axis=None, kind="stable")[:5]
     wrong = ", ".join(
         f"{row} as {column}: {form.format(shown[row, column])}"
-        for row, column in zip(*divmod(most, 10), strict=True)
+        for row, column in zip(*divmod(worst, 10), strict=True)
         if mistakes[row, column]
     )
     describe(
@@ -181,7 +175,7 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
 
 
 def plot_mistakes(images, labels, probabilities, *, count=6):
-    """Draw the mistakes that cost the most, each beside its ten probabilities.
+    """Draw the worst mistakes, each beside its ten probabilities.
 
     Parameters
     ----------
@@ -199,25 +193,26 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
     ------
     ValueError
         If there is no mistake.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((2, 28, 28))
+    >>> figure = plot_mistakes(images, np.array([1, 2]), np.eye(10)[[1, 7]])
+    >>> figure.axes[0].get_title(), figure.axes[1].get_title()
+    ('image 1', 'The network reads a 7')
     """
+    images = as_images(images)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     if not wrong.size:
         raise ValueError("there is no mistake to draw: every answer is right")
     worst = wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
-    rows = -(-len(worst) // 2)
-    figure, axes = plt.subplots(
-        rows,
-        4,
-        figsize=(9.5, 2.1 * rows),
-        width_ratios=[1, 2, 1, 2],
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax in axes.flat[2 * len(worst) :]:
-        ax.axis("off")
+    cells = 2 * len(worst) + 2 * (len(worst) % 2 if len(worst) > 1 else 1)
+    figure, axes = new_grid(cells, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
     for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
-        left.imshow(np.squeeze(images[i]), cmap="gray_r")
+        left.axis("on")
+        left.imshow(images[i], cmap="gray_r")
         left.set(title=f"image {i}", xticks=[], yticks=[])
+        right.axis("on")
         plot_probabilities(probabilities[i], label=labels[i], ax=right)
-    describe(figure, f"The {len(worst)} dearest of {len(wrong)} mistakes.")
+    describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")
     return figure

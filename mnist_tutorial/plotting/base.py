@@ -1,30 +1,28 @@
-"""Draw what the lessons show, with a sentence on each figure that says what it is.
+"""What all plots share: colours, grids, bars, and a sentence on each figure.
 
-Every helper takes an optional ``ax``, returns the Axes (or the Figure, where it
-needs several), and calls `describe`. Colours are Okabe and Ito's, which colour-blind
-readers can tell apart; line style, marker or text always says the same again.
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; line style,
+marker, hatch or text always says the same again.
 """
 
 import sys
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
-
-__all__ = [
-    "COLOURS",
-    "GREY",
-    "MARKERS",
-    "as_images",
-    "describe",
-    "description",
-    "new_axes",
-    "with_article",
-]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
 GREY = "#767676"
+
+
+class _Sentence(Artist):
+    """Words among what is drawn: they go when it is cleared or removed."""
+
+    def __init__(self, words):
+        super().__init__()
+        self.words = words
+        self.set(visible=False, in_layout=False)
 
 
 def describe(drawn, sentence):
@@ -39,10 +37,17 @@ def describe(drawn, sentence):
         sentence for the same Axes replaces the one before.
     sentence : str
         What is to be seen, with its numbers.
+
+    Examples
+    --------
+    >>> ax = plt.figure().add_subplot()
+    >>> describe(ax, "An empty frame.")
+    >>> description(ax.figure)
+    'An empty frame.'
     """
-    figure = drawn.get_figure(root=True) or drawn
-    sentences = figure.__dict__.setdefault("sentences", {})
-    sentences[drawn] = sentence
+    for artist in _sentences(drawn):
+        artist.remove()
+    drawn.add_artist(_Sentence(sentence))
     # Here and not at import: the inline backend discards what is registered earlier.
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     if shell:
@@ -52,30 +57,41 @@ def describe(drawn, sentence):
 
 
 def description(figure):
-    """Return the sentences left on `figure` by `describe`, as one text.
+    """Return the sentences on a matplotlib Figure, or matplotlib's words for it.
 
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-
-    Returns
-    -------
-    str
-        Matplotlib's own words for the figure where there are none.
+    Examples
+    --------
+    >>> description(plt.figure(figsize=(2, 1)))
+    '<Figure size 200x100 with 0 Axes>'
     """
-    sentences = getattr(figure, "sentences", {})
-    ordered = sorted(sentences.items(), key=lambda item: item[0] is not figure)
-    return " ".join(text for _, text in ordered) or repr(figure)
+    found = [artist for part in (figure, *figure.axes) for artist in _sentences(part)]
+    return " ".join(artist.words for artist in found) or repr(figure)
 
 
-def with_article(digit):
-    """Put the right article before a digit: "a 7", "an 8"."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"
+def _sentences(drawn):
+    return [artist for artist in drawn.artists if isinstance(artist, _Sentence)]
 
 
 def new_axes(size):
     """Return the Axes of a new figure of `size`, width and height in inches."""
     return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def new_grid(n, columns, size, **options):
+    """Return a new figure of `size` for each cell, and its Axes in rows, no frames."""
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(size[0] * columns, 2.5), size[1] * rows + 0.35),
+        squeeze=False,
+        layout="constrained",
+        **options,
+    )
+    for ax in axes.flat:
+        ax.axis("off")
+    return figure, axes
 
 
 def as_images(images):
@@ -88,3 +104,34 @@ def as_images(images):
             f"images of shape (n, 28, 28), not {images.shape}; one image is images[:1]"
         )
     return images
+
+
+def as_digits(labels):
+    """Return labels as an array, or raise ValueError if they are not digits 0 to 9."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(10)).all():
+        raise ValueError("labels must be digits 0 to 9, in one row of at least one")
+    return labels.astype(int)
+
+
+def draw_bars(ax, probabilities):
+    """Draw ten probabilities as bars, the largest hatched; return bars and digit."""
+    p = np.asarray(probabilities, float)
+    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
+        raise ValueError(
+            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
+        )
+    bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
+    digit = int(p.argmax())
+    bars[digit].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")
+    return bars, digit
+
+
+def titled(title, words):
+    """Return a sentence of `words`, behind the title if there is one."""
+    return f"{title}: {words}." if title else f"{words[:1].upper()}{words[1:]}."
+
+
+def with_article(digit):
+    """Put the right article before a digit: "a 7", "an 8"."""
+    return f"an {digit}" if digit == 8 else f"a {digit}"

@@ -1,11 +1,16 @@
 """Draw images of digits, their pixels, and how many there are of each."""
 
 import numpy as np
-from matplotlib import pyplot as plt
 
-from mnist_tutorial.plotting.base import COLOURS, as_images, describe, new_axes
-
-__all__ = ["plot_class_balance", "plot_digits", "plot_pixels"]
+from mnist_tutorial.plotting.base import (
+    COLOURS,
+    as_digits,
+    as_images,
+    describe,
+    new_axes,
+    new_grid,
+    titled,
+)
 
 
 def plot_digits(images, labels=None, *, columns=10, title=None):
@@ -29,8 +34,13 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
     Raises
     ------
     ValueError
-        If these are no images, none, over 100, or labels do not match them; or if
-        there is no column.
+        If there are none or over 100, labels do not match, or there is no column.
+
+    Examples
+    --------
+    >>> figure = plot_digits(np.eye(28)[np.newaxis], ["a line"])
+    >>> figure.axes[0].get_title()
+    'a line'
     """
     images = as_images(images)
     if not 0 < len(images) <= 100:
@@ -39,29 +49,20 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
     if columns < 1:
         raise ValueError(f"a grid needs columns, not {columns}")
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    height = 0.75 if labels is None else 0.95
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(max(0.75 * columns, 2.5), height * rows + 0.35),
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax in axes.flat:
-        ax.axis("off")
+    size = (0.75, 0.75 if labels is None else 0.95)
+    figure, axes = new_grid(len(images), columns, size)
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(image, cmap="gray_r", vmin=0, vmax=max(images.max(), 1e-9))
         if labels is not None:
             ax.set_title(str(labels[i]), fontsize=10, pad=2)
     figure.suptitle(title or "")
-    said = f"{title}: " if title else ""
-    many = f"{len(images)} digits in a grid of {rows} by {columns}"
-    said += many if len(images) > 1 else "one digit"
+    rows, columns = axes.shape
+    words = "one digit"
+    if len(images) > 1:
+        words = f"{len(images)} digits in a grid of {rows} by {columns}"
     if labels is not None:
-        said += ", labelled " + " ".join(str(label) for label in labels)
-    describe(figure, said + ".")
+        words += ", labelled " + " ".join(str(label) for label in labels)
+    describe(figure, titled(title, words))
     return figure
 
 
@@ -71,7 +72,7 @@ def plot_class_balance(labels, *, ax=None):
     Parameters
     ----------
     labels : ndarray of int, shape (n,)
-        Digits 0 to 9.
+        Digits 0 to 9; otherwise ValueError.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -79,16 +80,15 @@ def plot_class_balance(labels, *, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If there are no labels, or one is no digit.
+    Examples
+    --------
+    >>> ax = plot_class_balance([3, 3, 7])
+    >>> [int(bar.get_height()) for bar in ax.patches]
+    [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or not labels.size or not np.isin(labels, range(10)).all():
-        raise ValueError("labels must be digits 0 to 9, in one row of at least one")
-    counts = np.bincount(labels.astype(int), minlength=10)
-    ax = ax or new_axes((6, 3))
+    counts = np.bincount(as_digits(labels), minlength=10)
+    if ax is None:
+        ax = new_axes((6, 3))
     bars = ax.bar(range(10), counts, color=COLOURS[0])
     texts = [f"{count:,}" for count in counts]
     ax.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
@@ -108,7 +108,7 @@ def plot_pixels(image, *, ax=None):
     Parameters
     ----------
     image : ndarray of uint8, shape (28, 28)
-        0 (paper) to 255 (ink).
+        0 (paper) to 255 (ink); otherwise ValueError.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -116,33 +116,31 @@ def plot_pixels(image, *, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If it is no such image.
+    Examples
+    --------
+    >>> ax = plot_pixels(np.eye(28, dtype="uint8"))
+    >>> len(ax.texts)
+    28
     """
     image = np.asarray(image)
     if image.shape != (28, 28) or image.dtype != np.uint8:
         raise ValueError(
             f"one uint8 image of shape (28, 28), not {image.dtype} {image.shape}"
         )
-    ax = ax or new_axes((7.2, 7.2))
+    if ax is None:
+        ax = new_axes((7.2, 7.2))
     ax.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     for row, column in np.argwhere(image):
         value = image[row, column]
-        colour = "white" if value > 127 else "black"
-        ax.text(
-            column, row, value, color=colour, fontsize=6.5, ha="center", va="center"
-        )
+        style = {"color": "white" if value > 127 else "black", "fontsize": 6.5}
+        ax.text(column, row, value, ha="center", va="center", **style)
     ax.set(title="Pixel values; blank squares are 0", xlabel="column", ylabel="row")
-    said = "A digit of 28 by 28 pixels with each value written on it: "
+    found = "no pixel holds ink."
     if image.any():
         rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
-        said += (
+        found = (
             f"{np.count_nonzero(image)} pixels hold ink in rows {rows[0]} to {rows[-1]}"
             f" and columns {columns[0]} to {columns[-1]}, up to {image.max()}."
         )
-    else:
-        said += "no pixel holds ink."
-    describe(ax, said)
+    describe(ax, f"A digit of 28 by 28 pixels with each value written on it: {found}")
     return ax

@@ -1,23 +1,20 @@
 """Draw what is inside a network: its layers, filters, maps, and what it looks at.
 
-Like those of `mnist_tutorial.plotting`, each helper returns what it drew on and leaves
-words on it. Values below zero are light, values above it dark, so that a print in grey
-says the same.
+Values below zero are light, values above it dark: a print in grey says the same.
 """
 
 import numpy as np
-from matplotlib import pyplot as plt
 
-from mnist_tutorial.plotting.base import COLOURS, GREY, as_images, describe, new_axes
-
-__all__ = [
-    "has_graphviz",
-    "layers_in_words",
-    "plot_boxes",
-    "plot_embedding",
-    "plot_heat",
-    "plot_tiles",
-]
+from mnist_tutorial.plotting.base import (
+    COLOURS,
+    GREY,
+    as_digits,
+    as_images,
+    describe,
+    new_axes,
+    new_grid,
+    titled,
+)
 
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
@@ -29,7 +26,13 @@ GET_GRAPHVIZ = (
 
 
 def has_graphviz():
-    """Tell whether ``keras.utils.plot_model`` can draw: it needs the program dot."""
+    """Tell whether ``keras.utils.plot_model`` can draw: it needs the program dot.
+
+    Examples
+    --------
+    >>> has_graphviz() in (True, False)
+    True
+    """
     try:
         import pydot
 
@@ -40,16 +43,12 @@ def has_graphviz():
 
 
 def layers_in_words(model):
-    """Return one sentence with each layer of `model` and the shape that it gives.
+    """Return one sentence with each layer of a built `model` and the shape it gives.
 
-    Parameters
-    ----------
-    model : keras.Sequential
-        Built.
-
-    Returns
-    -------
-    str
+    Examples
+    --------
+    >>> layers_in_words(keras.Sequential([keras.Input((28,))]))  # doctest: +SKIP
+    'The network, step by step: Input to (28,).'
     """
     steps = [f"{kind} to {shape}" for _, kind, shape, _ in _layers(model)]
     return f"The network, step by step: {'; '.join(steps)}."
@@ -68,16 +67,21 @@ def plot_boxes(model, *, ax=None):
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> ax = plot_boxes(model)  # doctest: +SKIP
     """
     rows = _layers(model)
-    ax = ax or new_axes((6.4, 0.6 * len(rows) + 0.6))
+    if ax is None:
+        ax = new_axes((6.4, 0.6 * len(rows) + 0.6))
     for y, (name, kind, shape, parameters) in enumerate(rows):
         words = f"{name} ({kind})\noutput {shape}, {parameters:,} parameters"
         frame = {"boxstyle": "square,pad=0.4", "facecolor": "white"}
         ax.text(0, y, words, ha="center", va="center", fontsize=8, bbox=frame)
         if y:
-            ends = {"xy": (0, y - 0.3), "xytext": (0, y - 0.72)}
-            ax.annotate("", **ends, arrowprops={"arrowstyle": "->"})
+            arrow = {"arrowstyle": "->"}
+            ax.annotate("", xy=(0, y - 0.3), xytext=(0, y - 0.72), arrowprops=arrow)
     ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.4, -0.6))
     ax.axis("off")
     ax.figure.supxlabel(GET_GRAPHVIZ, fontsize=8)
@@ -91,12 +95,11 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     Parameters
     ----------
     stack : ndarray of float, shape (height, width, n)
-        Drawn on one scale for all tiles: from 0 where nothing is below 0,
-        otherwise even to both sides of 0.
+        Drawn on one scale for all tiles: from 0 where nothing is below 0, otherwise
+        even to both sides of 0. Another shape is a ValueError.
     columns : int
         Tiles in a row.
     title : str, optional
-
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -104,10 +107,11 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If `stack` is no such stack.
+    Examples
+    --------
+    >>> ax = plot_tiles(np.ones((5, 5, 3)))
+    >>> ax.images[0].get_array().shape  # with a rim between the tiles
+    (5, 17)
     """
     stack = np.asarray(stack, float)
     if stack.ndim != 3 or not stack.size:
@@ -120,7 +124,8 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
     grid = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
     grid = grid.reshape(rows * (height + 1), -1)[:-1, :-1]
-    ax = ax or new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
+    if ax is None:
+        ax = new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
     top = max(np.abs(stack).max(), 1e-9)
     signed = stack.min() < 0
     image = ax.imshow(
@@ -134,8 +139,9 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.set(title=title or "", xticks=[], yticks=[])
     # What shows between the tiles is a colour that the tiles do not have.
     ax.set_facecolor("white" if signed else "lightsteelblue")
-    said = f"{n} tiles of {height} by {width} in rows of {columns}"
-    describe(ax, f"{title}: {said}." if title else f"{said}.")
+    describe(
+        ax, titled(title, f"{n} tiles of {height} by {width} in rows of {columns}")
+    )
     return ax
 
 
@@ -159,6 +165,12 @@ def plot_heat(images, heats, titles):
     ------
     ValueError
         If there are none, or the three do not match.
+
+    Examples
+    --------
+    >>> image = np.eye(28)[np.newaxis]
+    >>> plot_heat(image, -image, ["against"]).axes[0].get_title()
+    'against'
     """
     images, heats = as_images(images), np.asarray(heats)
     if not len(titles) == len(images) > 0 or images.shape != heats.shape:
@@ -166,17 +178,7 @@ def plot_heat(images, heats, titles):
             f"images {images.shape}, heats {heats.shape} and {len(titles)} titles"
             " do not match"
         )
-    columns = min(len(images), 4)
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(1.5 * columns, 1.7 * rows + 0.3),
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax in axes.flat:
-        ax.axis("off")
+    figure, axes = new_grid(len(images), 4, (1.5, 1.7))
     for ax, image, heat, title in zip(axes.flat, images, heats, titles, strict=False):
         top = max(np.abs(heat).max(), 1e-9)
         ax.imshow(heat, cmap=SIGNED, vmin=-top, vmax=top)
@@ -199,9 +201,8 @@ def plot_embedding(points, labels, *, title=None, ax=None):
     ----------
     points : ndarray of float, shape (n, 2)
     labels : ndarray of int, shape (n,)
-        Digits 0 to 9.
+        Digits 0 to 9, one for each point; otherwise ValueError.
     title : str, optional
-
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -209,28 +210,26 @@ def plot_embedding(points, labels, *, title=None, ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If there is not one point for each label.
+    Examples
+    --------
+    >>> ax = plot_embedding(np.eye(2), [3, 8], title="Two digits")
+    >>> len(ax.collections)
+    2
     """
-    points, labels = np.asarray(points), np.asarray(labels)
+    points, labels = np.asarray(points), as_digits(labels)
     if points.shape != (len(labels), 2):
         raise ValueError(f"points {points.shape} for {len(labels)} labels")
-    ax = ax or new_axes((5.5, 5.5))
+    if ax is None:
+        ax = new_axes((5.5, 5.5))
     for digit in np.unique(labels):
-        ax.scatter(
-            *points[labels == digit].T,
-            marker=f"${digit}$",
-            s=26,
-            linewidths=0.3,
-            color=COLOURS[digit % len(COLOURS)],
-        )
+        x, y = points[labels == digit].T
+        colour = COLOURS[digit % len(COLOURS)]
+        ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
     ax.set(title=title or "", xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_color(GREY)
-    said = f"{len(labels):,} digits as points of a plane, each drawn as itself"
-    describe(ax, f"{title}: {said}." if title else f"{said}.")
+    words = f"{len(labels):,} digits as points of a plane, each drawn as itself"
+    describe(ax, titled(title, words))
     return ax
 
 

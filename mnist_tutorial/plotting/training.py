@@ -1,8 +1,8 @@
 """Draw how a training went."""
 
-from mnist_tutorial.plotting.base import COLOURS, MARKERS, describe, new_axes
+from matplotlib.ticker import MaxNLocator
 
-__all__ = ["plot_history"]
+from mnist_tutorial.plotting.base import COLOURS, MARKERS, describe, new_axes
 
 
 def plot_history(histories, *, metric="loss", ax=None):
@@ -12,7 +12,7 @@ def plot_history(histories, *, metric="loss", ax=None):
 
     Parameters
     ----------
-    histories : keras.callbacks.History, dict of lists, or dict of these by name
+    histories : keras.callbacks.History, dict of sequences, or dict of these by name
         What ``fit`` returned, or its ``.history``; by name to compare models.
     metric : str
         "loss", "accuracy" or another key of the history.
@@ -27,43 +27,53 @@ def plot_history(histories, *, metric="loss", ax=None):
     ------
     ValueError
         If a history has no epochs, or not that metric.
+
+    Examples
+    --------
+    >>> ax = plot_history({"loss": [0.5, 0.2], "val_loss": [0.4, 0.3]})
+    >>> [line.get_label() for line in ax.lines]
+    ['training', 'validation']
     """
     histories = _by_name(histories)
-    ax = ax or new_axes((5, 3.4))
-    said = []
+    if ax is None:
+        ax = new_axes((5, 3.4))
+    parts = {metric: "training", f"val_{metric}": "validation"}
+    if metric.startswith("val_"):
+        parts = {metric: "validation"}
+    looks = {
+        "training": {"linestyle": "-"},
+        "validation": {"linestyle": "--", "mfc": "white"},
+    }
+    spoken = []
+    most = 0
     for i, (name, history) in enumerate(histories.items()):
-        if not history.get(metric):
+        if len(history.get(metric, ())) == 0:
             known = ", ".join(history) or "nothing"
             raise ValueError(f"the history holds no {metric!r}: it has {known}")
-        style = {
-            "color": COLOURS[i % len(COLOURS)],
-            "marker": MARKERS[i % len(MARKERS)],
-        }
-        for key, part, look in (
-            (metric, "training", {"linestyle": "-"}),
-            (f"val_{metric}", "validation", {"linestyle": "--", "mfc": "white"}),
-        ):
-            if not (values := history.get(key)):
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        for key, part in parts.items():
+            values = history.get(key, ())
+            if len(values) == 0:
                 continue
             label = f"{name}, {part}" if name else part
-            epochs = range(1, len(values) + 1)
-            ax.plot(epochs, values, label=label, **style, **look)
-            said.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
-    epochs = max(len(history[metric]) for history in histories.values())
+            style = {"color": colour, "marker": marker, **looks[part]}
+            ax.plot(range(1, len(values) + 1), values, label=label, **style)
+            spoken.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
+            most = max(most, len(values))
     ax.set(title=f"{metric.capitalize()} by epoch", xlabel="epoch", ylabel=metric)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
-    span = f"{epochs} epochs" if epochs > 1 else "one epoch"
-    describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(said)}.")
+    span = f"{most} epochs" if most > 1 else "one epoch"
+    describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(spoken)}.")
     return ax
 
 
 def _by_name(histories):
+    """Return a dict of histories by name; the name of a single one is empty."""
     histories = getattr(histories, "history", histories)
-    if not histories or not all(isinstance(v, list) for v in histories.values()):
-        histories = {k: getattr(h, "history", h) for k, h in histories.items()}
-        if not histories:
-            raise ValueError("no history to draw")
-        return histories
+    if not histories:
+        raise ValueError("no history to draw")
+    if any(isinstance(h, dict) or hasattr(h, "history") for h in histories.values()):
+        return {name: getattr(h, "history", h) for name, h in histories.items()}
     return {"": histories}

@@ -1,5 +1,7 @@
 """What each helper drew, read back out of the Axes."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import matplotlib
@@ -60,13 +62,30 @@ def test_the_sentence_of_the_figure_stands_first():
     plotting.describe(right, "A bar.")
     plotting.describe(left, "A line.")
     plotting.describe(figure, "Two panels.")
-    assert plotting.description(figure) == "Two panels. A bar. A line."
+    assert plotting.description(figure) == "Two panels. A line. A bar."
 
 
 def test_a_sentence_on_axes_of_a_subfigure_reaches_the_figure():
     figure = plt.figure()
     plotting.describe(figure.subfigures(1, 2)[1].subplots(), "A line.")
     assert plotting.description(figure) == "A line."
+
+
+@pytest.mark.parametrize("how", ["clear", "remove"])
+def test_a_sentence_goes_with_what_it_was_about(ax, how):
+    plotting.plot_history({"loss": [2, 1]}, ax=ax)
+    figure = ax.figure
+    getattr(ax, how)()
+    assert plotting.description(figure) == repr(figure)
+
+
+def test_importing_plots_loads_neither_scikit_learn_nor_networks():
+    code = (
+        "import sys, mnist_tutorial.plotting\n"
+        "print({'sklearn', 'tensorflow', 'keras', 'pydot'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_figure_without_a_sentence_has_the_words_of_matplotlib(ax):
@@ -385,3 +404,22 @@ def test_colours_are_those_of_okabe_and_ito():
 def test_the_article_fits_the_digit(digit, words):
     p = np.eye(10)[digit]
     assert plotting.plot_probabilities(p).get_title() == f"The network reads {words}"
+
+
+@pytest.mark.parametrize("kind", [np.array, tuple])
+def test_history_may_hold_any_sequence(kind):
+    ax = plotting.plot_history({"loss": kind([3.0, 1.0]), "val_loss": kind([2.0, 2.0])})
+    assert [list(line.get_ydata()) for line in ax.lines] == [[3, 1], [2, 2]]
+
+
+def test_history_of_validation_alone_is_called_that():
+    ax = plotting.plot_history({"loss": [1, 0], "val_loss": [3, 2]}, metric="val_loss")
+    (line,) = ax.lines
+    assert (line.get_label(), line.get_linestyle()) == ("validation", "--")
+    assert "validation 3.00 to 2.00" in plotting.description(ax.figure)
+
+
+def test_history_draws_on_a_log_scale(ax):
+    ax.set(xscale="log", yscale="log")
+    plotting.plot_history({"loss": [3, 1]}, ax=ax)
+    ax.figure.draw_without_rendering()
