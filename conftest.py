@@ -32,6 +32,11 @@ def pytest_configure(config):
 
 def pytest_terminal_summary(terminalreporter, config):
     """Say which digits the notebooks ran on, and what was therefore compared."""
+    reports = [
+        r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])
+    ]
+    if not any(".ipynb" in report.nodeid for report in reports):
+        return
     digits = config.stash[digits_key]
     if config.option.nbval:
         line = "Notebooks ran on MNIST: every stored output was compared."

@@ -5,6 +5,7 @@ import base64
 import html
 import io
 import os
+import re
 import shutil
 import sys
 import time
@@ -38,9 +39,26 @@ alt="{{ output.data['text/plain'] | escape_html }}">
 """
 
 
-def execute(path, bar):
-    """Execute the notebook at `path`, and return it with its outputs, and a verdict."""
-    notebook = nbformat.read(path, as_version=4)
+def read(path):
+    """Return the notebook at `path`, or None and what is wrong with it."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
+        return None, f"is no notebook: {str(error).splitlines()[0][:80]}"
+    if not notebook.cells:
+        return None, "is empty"
+    return notebook, ""
+
+
+def title_of(notebook, path):
+    """Return the notebook's first heading, or its file's name."""
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    found = re.search(r"^# *(.+)$", text, re.MULTILINE)
+    return found[1] if found else path.stem
+
+
+def execute(notebook, path, bar):
+    """Execute a notebook, and return it with its outputs, and a verdict."""
     client = NotebookClient(
         notebook,
         # Kernels warn that they talk to this very machine without encryption.
@@ -87,7 +105,8 @@ def store(path, notebook):
         if "live" in cell.metadata.get("tags", []):
             cell.outputs = []
         for output in cell.get("outputs", []):
-            if png := output.get("data", {}).get("image/png"):
+            png = output.get("data", {}).get("image/png")
+            if png:
                 output.data["image/png"] = lighten(png)
     notebook.metadata = {
         "kernelspec": {
@@ -95,11 +114,12 @@ def store(path, notebook):
             "language": "python",
             "name": "python3",
         },
-        "language_info": {"name": "python"},
+        # In full: JupyterLab would add what is missing, and ask to save.
+        "language_info": notebook.metadata.language_info,
     }
-    aside = path.with_suffix(".new")
-    nbformat.write(notebook, aside)
-    os.replace(aside, path)
+    temporary = path.with_suffix(".new")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, path)
 
 
 def write_page(path, notebook):
@@ -114,19 +134,28 @@ def write_page(path, notebook):
     )
     name = path.relative_to(NOTEBOOKS).with_suffix(".html").as_posix()
     (PAGES / name).parent.mkdir(parents=True, exist_ok=True)
-    page = page.replace(".ipynb", ".html")
+    # Links to lessons lead to their pages; what is no page is not linked to.
+    page = re.sub(r'(href="[^":]+)\.ipynb([#"])', r"\1.html\2", page)
+    page = re.sub(r'<a href="\.\./[^"]*\.md[^"]*">(.*?)</a>', r"\1", page)
     (PAGES / name).write_text(page, encoding="utf-8")
     return name
+
+
+def link(name, title):
+    """Return the title, as a link where there is a page."""
+    title = html.escape(title)
+    return f'<a href="{name}">{title}</a>' if name.endswith(".html") else title
 
 
 def write_index(rows, digits):
     """Write the index page: lesson, minutes and verdict."""
     lines = [
         "<tr>"
-        f'<td><a href="{name}">{html.escape(title)}</a></td>'
+        f"<td>{link(name, title)}</td>"
         f"<td>{minutes:.1f}</td><td>{html.escape(verdict)}</td></tr>"
         for name, title, minutes, verdict in rows
     ]
+    PAGES.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "assets" / "course.css", PAGES / "course.css")
     (PAGES / "index.html").write_text(
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
@@ -163,21 +192,22 @@ def main():
         path
         for path in sorted(NOTEBOOKS.rglob("*.ipynb"))
         if ".ipynb_checkpoints" not in path.parts
+        and path.is_file()
         and (not arguments.lessons or path.name.startswith(tuple(arguments.lessons)))
     ]
     if not paths:
         sys.exit(f"No lesson begins with {' or '.join(arguments.lessons)}.")
     rows = []
     for path in paths:
-        cells = nbformat.read(path, as_version=4).cells
-        title = cells[0].source.splitlines()[0].lstrip("# ")
+        notebook, verdict = read(path)
+        if notebook is None:
+            rows.append((path.name, path.stem, 0, verdict))
+            continue
+        title = title_of(notebook, path)
+        total = sum(cell.cell_type == "code" for cell in notebook.cells)
         started = time.monotonic()
-        with tqdm(
-            total=sum(cell.cell_type == "code" for cell in cells),
-            desc=path.stem,
-            unit="cell",
-        ) as bar:
-            notebook, verdict = execute(path, bar)
+        with tqdm(total=total, desc=path.stem, unit="cell") as bar:
+            notebook, verdict = execute(notebook, path, bar)
         minutes = (time.monotonic() - started) / 60
         if arguments.store:
             if verdict == "ran":
@@ -194,7 +224,8 @@ def main():
         print(f"{name:<{width}}  {minutes:7.1f}  {verdict}")
     if not arguments.store:
         print(f"\nOpen {(PAGES / 'index.html').relative_to(ROOT)} in a browser.")
-    if any(verdict != "ran" for *_, verdict in rows):
+    # What stands beside the lessons and is none does not fail them.
+    if any(verdict.startswith("failed") for *_, verdict in rows):
         sys.exit(1)
 
 

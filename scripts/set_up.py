@@ -4,7 +4,9 @@ Runs on any Python 3, so that a wrong one is told what is wrong.
 """
 
 import hashlib
+import json
 import os
+import platform
 import subprocess
 import sys
 
@@ -16,9 +18,24 @@ VENV_PYTHON = os.path.join(
 )
 
 
-def main():
-    """Set up what is missing; print one line and fail where that cannot work."""
+# For this environment alone: no question about news on the first screen, and no
+# warning that kernels talk to this very machine without encryption.
+SETTINGS = {
+    "share/jupyter/lab/settings/overrides.json": {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+    },
+    "etc/ipython/ipython_kernel_config.json": {"IPKernelApp": {"log_level": 40}},
+}
+
+
+def refuse():
+    """Print one line and fail where the course cannot be set up."""
     found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] == (3, 14):
+        sys.exit(
+            "There is no TensorFlow for Python 3.14 yet (2.22 will be the first): name "
+            "another Python, as in: make lab PYTHON=python3.12"
+        )
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(
             "This course needs Python 3.11, 3.12 or 3.13, and {} is Python {}: name "
@@ -26,12 +43,22 @@ def main():
         )
     try:
         import ensurepip  # noqa: F401
-        import venv
+        import venv  # noqa: F401
     except ImportError:
         sys.exit(
             "Python {} has no venv module: install it, on Debian and Ubuntu with: "
             "apt install python{}.{}-venv".format(found, *sys.version_info[:2])
         )
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        sys.exit(
+            "There is no TensorFlow for Macs with Intel processors any more: use the "
+            "course in the browser, on Binder or Colab (see README.md)."
+        )
+
+
+def main():
+    """Set up what is missing; print one line and fail where that cannot work."""
+    refuse()
     wanted = hashlib.sha256(sys.version.encode())
     for name in ("requirements.lock", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as stream:
@@ -43,6 +70,13 @@ def main():
                 return
     except OSError:
         pass
+    if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
+        sys.exit(
+            "This Python is that of .venv itself: run deactivate first, or name the "
+            "Python to set up with, as in: make lab PYTHON=python3.12"
+        )
+    import venv
+
     print("Setting up .venv from requirements.lock (some minutes, once) ...")
     sys.stdout.flush()
     venv.create(VENV, with_pip=True, clear=os.path.isdir(VENV))
@@ -52,6 +86,11 @@ def main():
     for what in (lock, project):
         if subprocess.call(pip + what, cwd=ROOT):
             sys.exit("pip could not install the course: its message stands above.")
+    for name, content in SETTINGS.items():
+        path = os.path.join(VENV, *name.split("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as stream:
+            json.dump(content, stream)
     with open(STAMP, "w") as stream:
         stream.write(wanted.hexdigest())
 

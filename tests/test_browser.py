@@ -11,7 +11,9 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from scipy.interpolate import make_interp_spline
 
 LESSON = Path(__file__).parent.parent / "notebooks" / "06_your_own_handwriting.ipynb"
 CHROMIUM = next(
@@ -23,8 +25,10 @@ QUIET = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 # A 3, as shares of the pad's width and height.
-THREE = [(0.3, 0.2), (0.5, 0.12), (0.7, 0.27), (0.47, 0.46), (0.74, 0.62)]
-THREE += [(0.55, 0.86), (0.27, 0.78)]
+WAY = [(0.3, 0.22), (0.5, 0.12), (0.68, 0.26), (0.46, 0.45)]
+WAY += [(0.72, 0.6), (0.56, 0.86), (0.27, 0.78)]
+PLACES = np.linspace(0, len(WAY) - 1, 40)
+THREE = make_interp_spline(range(len(WAY)), WAY)(PLACES).tolist()
 ONE = [(0.5, 0.2), (0.5, 0.8)]
 # A pad that reads little ink as a 1, and fails at more; a cell with somebody's work.
 PAD = """\
@@ -151,7 +155,7 @@ def stroke(page, box, points):
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
-        page.mouse.move(*place, steps=8)
+        page.mouse.move(*place, steps=2)
     page.mouse.up()
 
 
@@ -291,13 +295,18 @@ def test_draw_a_three(browser, lab, tmp_path):
     assert pad.locator("polyline").count() == 1  # the sample was wiped off
 
     pictures = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    pictures.mkdir(parents=True, exist_ok=True)
     for theme, sign in [("JupyterLab Dark", 1), ("JupyterLab Light", -1)]:
         choose_theme(page, theme)
         ink = light_of(pad.locator("polyline"), "stroke")
         assert sign * (ink - light_of(svg, "backgroundColor")) > 150
         page.screenshot(path=pictures / f"{theme.split()[1].lower()}.png")
+    # For `make hero`: the pad alone, without its focus.
     svg.blur()
-    pad.screenshot(path=pictures / "pad.png")  # `make hero` takes it
+    box = pad.bounding_box()
+    clip = {"x": box["x"], "y": box["y"], "width": 570, "height": box["height"]}
+    page.screenshot(path=pictures / "pad.png", clip=clip)
+    assert (pictures / "pad.png").stat().st_size < 150_000
 
     pad.get_by_role("button", name="Undo").click()
     answer.get_by_text("Draw a digit.").wait_for(timeout=30_000)

@@ -70,6 +70,54 @@ def test_pages(course, tmp_path, monkeypatch, capsys):
     assert "ZeroDivisionError" in (tmp_path / "pages" / "00_fails.html").read_text()
 
 
+def test_links_lead_to_pages_and_prose_keeps_its_words(course, tmp_path, monkeypatch):
+    notebook = nbformat.v4.new_notebook()
+    text = "# T\n\nType `a/02.ipynb`, [next](02.ipynb#x), [notes](../INSTRUCTORS.md)"
+    notebook.cells = [nbformat.v4.new_markdown_cell(text)]
+    nbformat.write(notebook, tmp_path / "notebooks" / "05_links.ipynb")
+    run(course, monkeypatch, "05")
+    page = (tmp_path / "pages" / "05_links.html").read_text(encoding="utf-8")
+    assert "a/02.ipynb" in page
+    assert 'href="02.html#x"' in page
+    assert "INSTRUCTORS.md" not in page
+    assert "notes" in page
+
+
+STRAY = {
+    "empty.ipynb": '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+    "nothing.ipynb": "",
+    "page.ipynb": "<!DOCTYPE html>",
+    "json.ipynb": '{"a": 1}',
+    "list.ipynb": "[]",
+    "binary.ipynb": "\0\1",
+}
+
+
+@pytest.mark.parametrize("name", STRAY)
+def test_what_is_no_lesson_is_a_line_in_the_table(
+    name, course, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "notebooks" / name).write_text(STRAY[name])
+    (tmp_path / "notebooks" / "folder.ipynb").mkdir()
+    run(course, monkeypatch, name, "01")
+    table = capsys.readouterr().out
+    line = next(line for line in table.splitlines() if line.startswith(name))
+    assert "is empty" in line or "is no notebook: " in line
+    index = (tmp_path / "pages" / "index.html").read_text()
+    assert "01_works.html" in index
+    assert f'href="{name}"' not in index
+
+
+def test_a_notebook_without_a_heading_is_named_after_its_file(
+    course, tmp_path, monkeypatch
+):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    nbformat.write(notebook, tmp_path / "notebooks" / "06_mine.ipynb")
+    run(course, monkeypatch, "06")
+    index = (tmp_path / "pages" / "index.html").read_text()
+    assert '<a href="06_mine.html">06_mine</a>' in index
+
+
 def test_one_lesson(course, tmp_path, monkeypatch):
     run(course, monkeypatch, "01")
     assert not (tmp_path / "pages" / "00_fails.html").exists()
@@ -99,7 +147,10 @@ def test_store(course, tmp_path, monkeypatch):
     assert drawing.outputs[0].data["text/plain"] == "An empty frame."
     assert drawing.execution_count == 1
     assert live.outputs == []
-    assert "version" not in stored.metadata.language_info
+    # In full, as JupyterLab would write it: it need not ask to save.
+    running = ".".join(map(str, sys.version_info[:3]))
+    assert stored.metadata.language_info.version == running
+    assert stored.metadata.language_info.pygments_lexer == "ipython3"
     assert sorted(p.name for p in (tmp_path / "notebooks").iterdir()) == [
         "00_fails.ipynb",
         "01_works.ipynb",

@@ -1,6 +1,7 @@
 """The set-up: three lists of packages that agree, and commands that help."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -209,7 +210,7 @@ def test_packages_come_only_with_the_right_hashes(set_up, monkeypatch):
     assert "--no-deps" in project
 
 
-@pytest.mark.parametrize("version", [(2, 7, 18), (3, 10, 13), (3, 14, 0)])
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 10, 13), (3, 15, 0)])
 def test_another_python_is_told_so_in_one_line(version, set_up, monkeypatch):
     fake = SimpleNamespace(version_info=version, executable="there", exit=sys.exit)
     monkeypatch.setattr(set_up, "sys", fake)
@@ -221,6 +222,37 @@ def test_another_python_is_told_so_in_one_line(version, set_up, monkeypatch):
         "name another, as in: make lab PYTHON=python3.12"
     )
     assert set_up.done == []
+
+
+def test_python_3_14_is_told_what_is_missing(set_up, monkeypatch):
+    fake = SimpleNamespace(version_info=(3, 14, 0), executable="there", exit=sys.exit)
+    monkeypatch.setattr(set_up, "sys", fake)
+    with pytest.raises(SystemExit, match=r"no TensorFlow for Python 3\.14 yet"):
+        set_up.main()
+
+
+def test_a_mac_with_an_intel_processor_is_told_of_the_browser(set_up, monkeypatch):
+    monkeypatch.setattr(set_up.sys, "platform", "darwin")
+    monkeypatch.setattr(set_up.platform, "machine", lambda: "x86_64")
+    with pytest.raises(SystemExit, match=r"Intel processors.*Binder or Colab"):
+        set_up.main()
+    assert set_up.done == []
+
+
+def test_the_environment_does_not_set_up_itself(set_up, monkeypatch):
+    monkeypatch.setattr(set_up, "VENV", sys.prefix)
+    monkeypatch.setattr(set_up, "STAMP", "nowhere/installed-from")
+    with pytest.raises(SystemExit, match=r"is that of \.venv itself.*deactivate"):
+        set_up.main()
+    assert set_up.done == []
+
+
+def test_the_environment_has_settings_of_its_own(set_up, tmp_path):
+    set_up.main()
+    lab = tmp_path / ".venv/share/jupyter/lab/settings/overrides.json"
+    assert json.loads(lab.read_text())["@jupyterlab/apputils-extension:notification"]
+    kernel = tmp_path / ".venv/etc/ipython/ipython_kernel_config.json"
+    assert json.loads(kernel.read_text()) == {"IPKernelApp": {"log_level": 40}}
 
 
 def old_pythons():
