@@ -10,7 +10,7 @@ endif
 # JupyterLab refuses root, as which containers run, unless told.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: help lab test course bench set-up notebooks handout hero lock
+.PHONY: help lab test course bench set-up notebooks handout hero lock address
 
 help:
 	@echo "make lab        open the course in JupyterLab"
@@ -20,6 +20,7 @@ help:
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
 	@echo "make handout    write build/handout/handwritten-digits.zip, without solutions"
 	@echo "make hero       take the README's picture again, in a browser"
+	@echo "make address    put the address of your copy everywhere (URL=https://...)"
 	@echo "make lock       renew requirements.lock"
 
 set-up:
@@ -56,6 +57,9 @@ hero: set-up
 	SCREENSHOTS=$(abspath build/hero) $(VENV_PYTHON) -m pytest tests/test_browser.py -k three
 	cp build/hero/pad.png assets/hero.png
 
+address:
+	$(PYTHON) scripts/address.py "$(URL)"
+
 # A universal resolution: Python 3.11 to 3.13; Linux, macOS and Windows.
 lock:
 	$(PYTHON) -m venv build/uv
@@ -63,3 +67,13 @@ lock:
 	build/uv/bin/uv pip compile pyproject.toml --all-extras --universal \
 	    --fork-strategy fewest --python-version 3.11 --generate-hashes --upgrade \
 	    --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	# The proof: every package has a wheel, with its hash, on every system meant.
+	for system in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu \
+	        aarch64-apple-darwin x86_64-pc-windows-msvc; do \
+	    for version in 3.11 3.13; do \
+	        echo "$$system, Python $$version"; \
+	        build/uv/bin/uv pip install --dry-run --quiet --target build/uv/none \
+	            --python-platform $$system --python-version $$version \
+	            --only-binary :all: --require-hashes -r requirements.lock || exit 1; \
+	    done; \
+	done

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["IDX_NAMES", "MnistDataError", "complaint", "find_sets", "read_array"]
+__all__ = ["IDX_NAMES", "MnistDataError"]
 
 IDX_NAMES = {
     "x_train": "train-images-idx3-ubyte",

@@ -55,6 +55,12 @@ class DigitData(tuple):
     name : str
         "MNIST" if every array is MNIST's to the last byte, "stand-in" for the
         digits made by `stand_in.make_stand_in`, "other digits" for anything else.
+
+    Examples
+    --------
+    >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+    >>> DigitData(pair, pair).name
+    'other digits'
     """
 
     def __new__(cls, train, test, name="other digits"):
@@ -86,7 +92,10 @@ class DigitData(tuple):
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
             return
         if not holds:
-            raise AssertionError(f"This should hold on MNIST, and does not: {claim}")
+            raise AssertionError(
+                f"This should hold on MNIST, and does not: {claim} Did you change "
+                "something above? Then run the lesson again from the top."
+            )
         print(f"Confirmed: {claim}")
 
 

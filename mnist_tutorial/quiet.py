@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import warnings
@@ -40,7 +41,8 @@ def quiet_start():
     TensorFlow writes notes about processors and graphics cards straight to the
     process's standard error, past Python and whatever the log level. Inside this
     context they go to a temporary file. If the body raises, they are shown after
-    all: they may say why.
+    all: they may say why. TensorFlow's devices are looked at, so their memory and
+    threads have to be configured before or in here.
 
     Keras is told to use TensorFlow unless ``KERAS_BACKEND`` says otherwise.
 
@@ -51,13 +53,18 @@ def quiet_start():
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # %tensorboard looks on the PATH alone, where an environment may not be.
+    tensorboard = shutil.which("tensorboard", path=os.path.dirname(sys.executable))
+    if tensorboard:
+        os.environ.setdefault("TENSORBOARD_BINARY", tensorboard)
     with tempfile.TemporaryFile() as chatter:
         stderr = os.dup(2)
         os.dup2(chatter.fileno(), 2)
         try:
             try:
                 yield
-                if tensorflow := sys.modules.get("tensorflow"):
+                tensorflow = sys.modules.get("tensorflow")
+                if tensorflow:
                     # The first look at the devices has things to say, too.
                     tensorflow.config.list_logical_devices()
             finally:

@@ -51,6 +51,11 @@ class Recipe:
         of no more epochs than these jiggles nothing.
     steps_per_execution : int
         Steps that TensorFlow takes in one go: less overhead for small networks.
+
+    Examples
+    --------
+    >>> RECIPES["cnn_3x3"].batch_size, RECIPES["cnn_3x3"].epochs
+    (128, 2)
     """
 
     layers: Callable

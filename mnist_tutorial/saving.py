@@ -197,9 +197,9 @@ class Resume(keras.callbacks.Callback):
 
     Examples
     --------
-    >>> resume = Resume("models/training.npz")  # doctest: +SKIP
-    >>> options = {"initial_epoch": resume.start(model), "callbacks": [resume]}
-    >>> model.fit(x, y, epochs=10, **options)
+    >>> resume = Resume("models/training.npz")
+    >>> start = resume.start(model)  # doctest: +SKIP
+    >>> model.fit(x, y, initial_epoch=start, callbacks=[resume])  # doctest: +SKIP
     """
 
     def __init__(self, path, seed=0):

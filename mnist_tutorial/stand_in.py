@@ -29,6 +29,11 @@ def make_stand_in(seed=0):
     dict of str to ndarray of uint8
         ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``
         (10000, 28, 28), ``y_test`` (10000,).
+
+    Examples
+    --------
+    >>> make_stand_in()["x_test"].shape  # doctest: +SKIP
+    (10000, 28, 28)
     """
     from sklearn.datasets import load_digits
 

@@ -35,6 +35,11 @@ def check(number, answer, *more):
         What the exercise asks for; ``...`` as long as there is no answer.
     *more
         What else the exercise hands over, such as the digits.
+
+    Examples
+    --------
+    >>> check("02.1", ...)
+    Exercise 02.1: not answered yet.
     """
     if not isinstance(number, str) or not NUMBER.fullmatch(number):
         print(f"There is no exercise {number!r}: they go from 01.1 to 08.3.")
