@@ -154,6 +154,18 @@ def digits():
     return images, heats
 
 
+def test_heats_to_be_compared_have_one_scale_in_a_column(digits):
+    images, heats = digits
+    titles = ["a", "b", "c", "d", "e"]
+    own = [
+        ax.images[0].get_clim()[1] for ax in plot_heat(images, heats, titles).axes[:5]
+    ]
+    figure = plot_heat(images, heats, titles, one_scale=True)
+    shared = [ax.images[0].get_clim()[1] for ax in figure.axes[:5]]
+    assert own == [1, 2, 3, 4, 5]
+    assert shared == [5, 2, 3, 4, 5]  # the fifth stands under the first
+
+
 def test_heat_lies_under_the_outline_of_its_digit(digits):
     figure = plot_heat(*digits, ["a", "b", "c", "d", "e"])
     drawn = [ax for ax in figure.axes if ax.images]

@@ -54,7 +54,9 @@ def exercise_2(answer, labels, answers):
     np.add.at(counts, (labels, answers), 1)
     np.fill_diagonal(counts, 0)
     if counts[label, read] == counts.max():
-        return "The most frequent mistake: the first to work on."
+        return (
+            "The most frequent mistake. Whoever mends it needs new images for a test."
+        )
     demand(
         counts[read, label] != counts.max(),
         "The two digits are right. Rows are labels, and the label comes first.",

@@ -60,7 +60,7 @@ def exercise_2(answer):
             f"For a job that {name}, you get {found:g} processes, and {expected} take "
             "the least time. Try every number from 1 to 64."
         )
-    return "More is better only as long as computing outweighs talking."
+    return "One more pays as long as it saves more computing than it adds talking."
 
 
 def exercise_3(answer):

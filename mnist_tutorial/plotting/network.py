@@ -145,7 +145,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     return ax
 
 
-def plot_heat(images, heats, titles):
+def plot_heat(images, heats, titles, *, one_scale=False):
     """Draw digits in outline over maps of what counts for and against something.
 
     Parameters
@@ -155,6 +155,8 @@ def plot_heat(images, heats, titles):
     heats : ndarray of float, shape (n, 28, 28)
         A map for each, drawn even to both sides of 0.
     titles : list of str, length n
+    one_scale : bool
+        Whether the maps in one column, to be compared, have one scale.
 
     Returns
     -------
@@ -179,12 +181,14 @@ def plot_heat(images, heats, titles):
             " do not match"
         )
     figure, axes = new_grid(len(images), 4, (1.5, 1.7))
-    for ax, image, heat, title in zip(axes.flat, images, heats, titles, strict=False):
-        top = max(np.abs(heat).max(), 1e-9)
-        ax.imshow(heat, cmap=SIGNED, vmin=-top, vmax=top)
+    tops = np.abs(heats).max(axis=(1, 2)).clip(1e-9)
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        column = tops[i % axes.shape[1] :: axes.shape[1]]
+        top = column.max() if one_scale else tops[i]
+        ax.imshow(heats[i], cmap=SIGNED, vmin=-top, vmax=top)
         for colour, width in (("white", 3), ("black", 1)):
             ax.contour(image, [0.5], colors=colour, linewidths=width)
-        ax.set_title(title, fontsize=10)
+        ax.set_title(titles[i], fontsize=10)
     figure.supxlabel("dark: speaks for · light: speaks against", fontsize=9)
     describe(
         figure,
