@@ -175,6 +175,8 @@ def test_the_readme_shows_the_full_run(full_run):
     summary = json.loads(json.dumps(bench.summarise(full_run)))
     assert full_run["summary"] == summary
     assert bench.table(summary) in readme
+    notes = (ROOT / "benchmarks" / "NOTES.md").read_text(encoding="utf-8")
+    assert bench.details(summary) in notes
     assert f"an {full_run['machine']['processor']} whose" in readme
     assert f"{full_run['peak_gflops']:.0f} GFLOP/s" in readme
 
