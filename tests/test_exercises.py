@@ -91,6 +91,43 @@ class StopAtByItem(StopAt):
         self.model.stop_training = dict(logs.items())[self.key] >= self.goal
 
 
+class StopAtWithList(StopAt):
+    def on_train_begin(self, logs=None):
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(logs["val_accuracy"])
+        self.model.stop_training = self.seen[-1] >= 0.97
+
+
+class StopAtInTime(StopAt):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.last = epoch == self.params["epochs"] - 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        print(self.model.name, self.last)
+        super().on_epoch_end(epoch, logs)
+
+
+class AtTheThird(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 2
+
+
+class TooEarly(StopAt):
+    goal = 0.965
+
+
+class Rounded(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = round(100 * logs["val_accuracy"]) >= 97
+
+
+class OnLoss(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = logs["val_loss"] < 0.97
+
+
 class Above(StopAt):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = logs[self.key] > self.goal
@@ -163,6 +200,138 @@ ANSWERS = np.array(
 def interval(right, n, method="wilson"):
     found = binomtest(right, n).proportion_ci(method=method)
     return found.low, found.high
+
+
+def network_of(*stack, **options):
+    """Return a network of these layers for logits, compiled for one-hot labels."""
+    model = keras.Sequential([keras.Input((28, 28)), *stack])
+    model.compile("sgd", crossentropy(from_logits=True, **options))
+    return model
+
+
+def drawn_with_replacement(digits):
+    places = np.random.default_rng(0).integers(0, 60_000, 60_000)
+    fit, val = places[:50_000], places[50_000:]
+    val = np.setdiff1d(val, fit)
+    val = np.resize(val, 10_000)
+    (x, y), _ = digits
+    return x[fit], y[fit], x[val], y[val]
+
+
+def flat_split(digits):
+    x_fit, y_fit, x_val, y_val = split(digits)
+    return x_fit.reshape(-1, 784), y_fit, x_val.reshape(-1, 784), y_val
+
+
+def float_split(digits):
+    x_fit, y_fit, x_val, y_val = split(digits)
+    return x_fit.astype("float32"), y_fit, x_val.astype("float32"), y_val
+
+
+def read_data_set(model, images):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices(images).batch(500)
+    return np.argmax(model.predict(data, verbose=0), axis=1)
+
+
+def drop_the_last(model, images):
+    parts = [images[500 * i : 500 * i + 500] for i in range(len(images) // 500)]
+    return np.concatenate([np.argmax(model(part), axis=1) for part in parts])
+
+
+def by_four(model, images):
+    parts = [images[i : i + 4] for i in range(0, len(images), 4)]
+    return np.concatenate([np.argmax(model(part), axis=1) for part in parts])
+
+
+def pop_layers(model, name):
+    while model.layers[-1].name != name:
+        model.pop()
+    return model
+
+
+def twin_trained(model):
+    copy = keras.models.clone_model(model)
+    for one, other in zip(copy.trainable_weights, model.trainable_weights, strict=True):
+        one.assign(other)
+    return copy
+
+
+LATEST = {}
+
+
+def keep_trained(model, folder):
+    arrays = [weight.numpy() for weight in model.trainable_weights]
+    np.savez(folder / "weights.npz", *arrays)
+    (folder / "plan.json").write_text(model.to_json())
+
+
+def fetch_trained(folder):
+    model = keras.models.model_from_json((folder / "plan.json").read_text())
+    with np.load(folder / "weights.npz") as arrays:
+        for k, weight in enumerate(model.trainable_weights):
+            weight.assign(arrays[f"arr_{k}"])
+    return model
+
+
+def keep_copy(model, folder):
+    (folder / "note").write_text("kept")
+    LATEST["model"] = twin(model)
+
+
+def keep_objects(model, folder):
+    (folder / "plan.json").write_text(model.to_json())
+    arrays = np.array(model.get_weights(), dtype=object)
+    np.save(folder / "weights.npy", arrays, allow_pickle=True)
+
+
+def fetch_objects(folder):
+    model = keras.models.model_from_json((folder / "plan.json").read_text())
+    model.set_weights(list(np.load(folder / "weights.npy", allow_pickle=True)))
+    return model
+
+
+def centre_of_places(image):
+    return moved(image, 14 - mass(image > 0))
+
+
+def vary_as_in_the_lesson(images, rng):
+    seed = int(rng.integers(1 << 30))
+    layer = keras.Sequential(
+        [
+            layers.RandomRotation(0.06, fill_mode="constant", seed=seed),
+            layers.RandomShear(0.2, fill_mode="constant", seed=seed + 1),
+        ]
+    )
+    varied = layer(images[..., np.newaxis].astype("float32"), training=True)
+    return np.rint(np.asarray(varied)[..., 0]).astype(np.uint8)
+
+
+def vary_one(images, rng):
+    varied = images.copy()
+    varied[:1] = vary(images[:1] + 0, rng, reach=3)
+    varied[0, 0, 0] = 1
+    return varied
+
+
+def vary_by_place(images, rng):
+    return np.array([np.roll(image, k % 3, axis=1) for k, image in enumerate(images)])
+
+
+def several_of_random(build, score, seeds):
+    scores = []
+    for seed in seeds:
+        random.seed(seed)
+        scores.append(score(build()))
+    return scores
+
+
+def combine_in_place(first, n_first, second, n_second):
+    first *= n_first
+    second *= n_second
+    first += second
+    return first / (n_first + n_second)
 
 
 def read_all(model, images):
@@ -367,7 +536,16 @@ RIGHT = [
     ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 10_000)),
     ("01.1", bytes.fromhex("00000801 00002710")),
     ("01.1", bytearray([0, 0, 8, 1, 0, 0, 39, 16])),
+    ("01.1", memoryview(struct.pack(">HBBI", 0, 8, 1, 10_000))),
+    ("01.1", np.array([0, 0, 8, 1, 0, 0, 39, 16], np.uint8)),
+    ("01.1", np.array([2049, 10_000], ">i4")),
     ("01.2", prepare),
+    ("01.2", lambda images: keras.layers.Rescaling(1 / 255)(images)[..., None]),
+    ("01.2", lambda images: keras.ops.cast(images, "float32")[..., None] / 255),
+    ("01.2", lambda images: np.divide(images, 255, dtype="float32")[..., np.newaxis]),
+    ("01.3", flat_split),
+    ("01.3", float_split),
+    ("01.3", lambda digits: tuple(map(keras.ops.convert_to_tensor, split(digits)))),
     ("01.2", lambda images: np.expand_dims(np.float32(images) / 255, -1)),
     ("01.2", lambda images: (images / 255).reshape(-1, 28, 28, 1).astype("float32")),
     ("01.3", split),
@@ -379,6 +557,23 @@ RIGHT = [
     ("02.3", lambda digits: digits[1][0][5][None].astype("float32") / 255),
     ("02.2", lambda: network(None, crossentropy(from_logits=True))),
     ("02.2", lambda: network(None, logits_loss)),
+    ("02.2", lambda: network(None, crossentropy(from_logits=True, reduction="sum"))),
+    (
+        "02.2",
+        lambda: network_of(
+            layers.Reshape((784,)), layers.BatchNormalization(), layers.Dense(10)
+        ),
+    ),
+    (
+        "02.2",
+        lambda: network_of(layers.Flatten(), layers.Dense(10), layers.Dropout(0.1)),
+    ),
+    ("02.3", lambda digits: [digits[1][0][5] / 255]),
+    ("02.3", lambda digits: keras.ops.expand_dims(digits[1][0][5] / 255, 0)),
+    ("02.3", lambda digits: (digits[1][0] / 255)[[5]]),
+    ("02.1", len(range(0, 55_000, 64))),
+    ("02.1", -(-55_000 // 64)),
+    ("02.1", np.array([860])),
     ("02.2", lambda: network(None, crossentropy(from_logits=True), penalty="l2")),
     ("03.1", 38_448),
     ("03.1", np.int64((5 * 5 * 32 + 1) * 48)),
@@ -387,16 +582,29 @@ RIGHT = [
     ("03.2", StopAt),
     ("03.2", StopAtGet),
     ("03.2", StopAtByItem),
+    ("03.2", StopAtWithList),
+    ("03.2", StopAtInTime),
+    ("03.3", keras.Sequential([layers.Conv2D(8, 5, strides=2, padding="same")])),
+    ("03.3", layers.SeparableConv2D(8, 15)),
+    ("03.3", layers.Conv2D(8, 15)),
+    ("03.1", 48 * (1 + 32 * 25)),
+    ("03.1", 38_448.0),
+    ("03.1", np.array(38_448)),
     ("04.1", cut),
     ("04.1", cut_as_sequence),
     ("04.2", (4, 9)),
     ("04.2", np.array([9, 4])[::-1]),
+    ("04.2", [4.0, 9.0]),
     ("04.3", read_all),
+    ("04.3", lambda model, images: model.predict(images, 4096, 0).argmax(axis=1)),
+    ("04.3", lambda model, images: model.predict(images, verbose=0).argmax(-1)),
+    ("04.3", read_data_set),
     ("04.3", in_parts),
     ("05.1", twin),
     ("05.1", twin_by_json),
     ("05.2", {"epochs": 10, "initial_epoch": 6}),
     ("05.2", {"initial_epoch": np.int64(6), "epochs": 10.0}),
+    ("05.2", {"epochs": 10, "initial_epoch": 6, "verbose": 0}),
     ("05.3", (keep, fetch)),
     ("05.3", (keep_plan_and_weights, fetch_plan_and_weights)),
     ("06.1", lambda picture: 255 - picture),
@@ -404,6 +612,10 @@ RIGHT = [
     ("06.1", lambda picture: 255.0 - picture),
     ("06.2", centre),
     ("06.2", centre_by_scipy),
+    ("06.1", lambda picture: ~picture),
+    ("06.1", lambda picture: np.bitwise_xor(picture, 255)),
+    ("06.1", lambda picture: np.subtract(255, picture)),
+    ("06.3", vary_as_in_the_lesson),
     ("06.3", vary),
     ("06.3", vary_pen),
     ("07.1", interval(1_974, 2_000)),
@@ -413,6 +625,7 @@ RIGHT = [
     ("07.3", several),
     ("07.3", several_by_name),
     ("08.1", combine),
+    ("08.1", combine_in_place),
     ("08.1", lambda a, n, b, m: np.average([a, b], axis=0, weights=[n, m])),
     ("08.3", {"SGD": 0.09, "Adam": 0.003}),
     ("08.3", {"Adam": 0.001 * 9**0.5, "SGD": 9 * 0.01}),
@@ -431,6 +644,53 @@ WRONG = [
     ("01.1", struct.pack(">BBBBI", 0, 0, 9, 1, 10_000), "third byte"),
     ("01.1", struct.pack(">BBBBI", 8, 1, 0, 0, 10_000), "two zero bytes"),
     ("01.1", b"\0\0\x08\x01", "4 bytes"),
+    ("01.1", 0x00000801, "an int"),
+    ("01.1", 8, "an int"),
+    ("01.1", b"0000080100002710", "letters"),
+    ("01.3", drawn_with_replacement, "twice"),
+    ("02.2", lambda: network("relu", crossentropy(from_logits=True)), "relu"),
+    ("02.2", lambda: network("tanh", crossentropy(from_logits=True)), "tanh"),
+    ("02.2", lambda: network("sigmoid", crossentropy(from_logits=True)), "sigmoid"),
+    ("02.2", lambda: network_of(layers.Dense(10)), "`Flatten`"),
+    ("02.2", lambda: network_of(layers.Flatten(), layers.Dense(11)), "(11,)"),
+    ("03.2", AtTheThird, "other scores"),
+    ("03.2", TooEarly, "after epoch 1"),
+    ("03.2", Rounded, "after epoch 1"),
+    ("03.2", OnLoss, "looks at the loss"),
+    ("03.3", layers.Lambda(lambda x: x[:, ::2, ::2] * np.ones(8)), "nothing to learn"),
+    ("04.1", lambda model, name: model.get_layer(name), "That is a layer"),
+    (
+        "04.1",
+        lambda model, name: keras.Sequential(model.layers[:2]),
+        "whatever the name",
+    ),
+    ("04.1", pop_layers, "takes layers away"),
+    (
+        "04.1",
+        lambda model, name: lambda image: [layer(image) for layer in model.layers[:1]],
+        "several layers",
+    ),
+    ("04.3", drop_the_last, "last batch is smaller"),
+    ("04.3", by_four, "batches of a few"),
+    (
+        "04.3",
+        lambda model, images: model.predict(images, 1, 0).argmax(axis=1),
+        "one by one",
+    ),
+    ("05.1", twin_trained, "moving means"),
+    ("05.3", (keep_trained, fetch_trained), "moving means"),
+    ("05.3", (keep_copy, lambda folder: LATEST["model"]), "kept last"),
+    ("05.3", (keep_objects, fetch_objects), "is a pickle"),
+    ("06.1", lambda picture: picture.max() - picture, "lightest pixel"),
+    ("06.2", centre_of_places, "Weigh each pixel"),
+    ("06.3", vary_one, "have not changed"),
+    ("06.3", vary_by_place, "draw the numbers from it"),
+    ("07.2", lambda a, b: (np.flatnonzero(a & ~b), np.flatnonzero(b & ~a)), "how many"),
+    ("07.3", several_of_random, "two scores"),
+    ("07.3", lambda build, score, seeds: dict.fromkeys(seeds, 0.5), "A list is asked"),
+    ("08.1", lambda a, n, b, m: (150 * a + 50 * b) / 200, "30 and 90"),
+    ("08.1", lambda a, n, b, m: 0.75 * a + 0.25 * b, "30 and 90"),
+    ("08.2", lambda case: 1, "computes long"),
     ("01.2", lambda images: images.astype("float32") / 255, "axis is missing"),
     ("01.2", lambda images: prepare(prepare(images) * 255), "added twice"),
     ("01.2", lambda images: images[:, None] / 255, "Channels first"),
@@ -449,8 +709,8 @@ WRONG = [
     ("01.2", lambda images: None, "return"),
     ("01.2", 255, "A function is asked for, and this is an int"),
     ("01.3", lambda digits: split(digits)[:3], "Four arrays"),
-    ("01.3", lambda digits: split(digits, np.arange(60_000)), "neighbours"),
-    ("01.3", lambda digits: split(digits, SHUFFLED_LATER), "shuffle first"),
+    ("01.3", lambda digits: split(digits, np.arange(60_000)), "one stretch"),
+    ("01.3", lambda digits: split(digits, SHUFFLED_LATER), "shuffle all 60,000 first"),
     ("01.3", lambda digits: split(digits, SIXTHS), "regular steps"),
     ("01.3", lambda digits: (np.arange(50_000), *split(digits)[1:]), "no images"),
     (
@@ -545,7 +805,7 @@ WRONG = [
         lambda model, images: np.array(
             [model.predict(i[None], verbose=0).argmax() for i in images]
         ),
-        "3,000 times",
+        "10,007 times",
     ),
     ("04.3", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
     (
@@ -556,7 +816,7 @@ WRONG = [
     (
         "04.3",
         lambda model, images: np.array([np.argmax(model(i[None])) for i in images]),
-        "each image alone",
+        "one by one",
     ),
     (
         "04.3",
@@ -583,13 +843,13 @@ WRONG = [
     ("05.2", 6, "dictionary"),
     ("05.3", (keep_h5, fetch_h5), "loads only whole networks"),
     ("05.3", (lambda model, folder: model.save(folder / "x.V1"), fetch), "ending"),
-    ("05.3", (keep_in_memory, lambda folder: KEPT[0]), "in memory"),
+    ("05.3", (keep_in_memory, lambda folder: KEPT[0]), "kept last"),
     ("05.3", (lambda model, folder: None, fetch), "wrote nothing"),
     ("05.3", (lambda model, folder: model.save(folder + "/x"), fetch), "a Path"),
     ("05.3", (keep, lambda folder: folder / "mine.keras"), "not a network"),
     ("05.3", (keep, lambda folder: fetch(folder / "other")), "`fetch` stops"),
     ("05.3", (3, fetch), "`keep` is an int"),
-    ("05.3", (keep_plan_and_weights, fetch_plan), "not the weights"),
+    ("05.3", (keep_plan_and_weights, fetch_plan), "not all of the weights"),
     ("05.3", (keep_pickle, fetch), "pickle"),
     ("06.1", lambda picture: picture, "dark on light"),
     ("06.1", lambda picture: -picture, "ran over"),
@@ -670,7 +930,7 @@ CATALOGUE = {
     "one part made from the other": ("01.3", "both parts"),
     "memory runs out on the whole test set": ("04.3", "in memory"),
     "models built in a loop pile up": ("07.3", "pile up"),
-    "predict in a loop": ("04.3", "3,000 times"),
+    "predict in a loop": ("04.3", "10,007 times"),
     "a saved model does not load": ("05.3", "loads only whole networks"),
     "a Sequential that has never been called": ("04.1", "never been called"),
     "history['acc']": ("03.2", "old Keras"),
@@ -777,7 +1037,7 @@ def test_remarks_of_libraries_stay_off_the_page(capfd):
     check("05.3", keep_h5, lambda folder: keras.saving.load_model(folder / "mine.h5"))
     captured = capfd.readouterr()
     assert captured.err == ""
-    assert captured.out.startswith("kept\nExercise 05.3: right.")
+    assert captured.out.startswith("kept\nkept\nExercise 05.3: right.")
 
 
 def test_later_random_numbers_do_not_depend_on_answers(capsys):
@@ -799,3 +1059,29 @@ def test_networks_of_a_check_are_let_go(capsys):
     for _ in range(3):
         check("05.1", twin)
     assert networks() == before
+
+
+def test_the_lessons_own_variation_passes_whatever_the_seed():
+    from mnist_tutorial.exercises import lesson_06
+
+    for seed in range(200):
+        keras.utils.set_random_seed(seed)
+
+        def vary_with_this_seed(images, rng, seed=seed):
+            rng = np.random.default_rng([seed, int(rng.integers(1000))])
+            return vary_as_in_the_lesson(images, rng)
+
+        assert lesson_06.exercise_3(vary_with_this_seed)
+
+
+def test_the_cases_of_08_2_are_what_they_say():
+    from mnist_tutorial.exercises import lesson_08
+
+    for _, case, expected in lesson_08.CASES:
+        assert lesson_08.step_times(case).argmin() + 1 == expected
+
+
+def test_every_judge_knows_unusual_answers():
+    for number in NUMBERS:
+        wrong = [hint for case, _, hint in WRONG if case == number]
+        assert len(set(wrong)) >= 4, number

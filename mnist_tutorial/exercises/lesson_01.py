@@ -8,11 +8,16 @@ from mnist_tutorial.exercises.judging import MistakeError, call, close, demand, 
 def exercise_1(answer):
     """Judge the header of an IDX file of 10,000 labels."""
     demand(
-        not isinstance(answer, (str, list)),
-        f"That is {kind(answer)}. `struct.pack` makes bytes.",
+        isinstance(answer, (bytes, bytearray, memoryview, np.ndarray)),
+        f"That is {kind(answer)}, and eight bytes are asked for. `struct.pack` makes "
+        "bytes of numbers.",
     )
     header = bytes(answer)
-    demand(b" " not in header, "Those are the letters of numbers, not the bytes.")
+    letters = header.replace(b" ", b"").decode("latin-1")
+    demand(
+        not (letters.isalnum() and letters.isascii()),
+        "Those are the letters of numbers, not the bytes. `bytes.fromhex` reads them.",
+    )
     if len(header) == 16:
         raise MistakeError(
             "16 bytes are the header of images. How many dimensions do labels have?"
@@ -92,6 +97,7 @@ def exercise_3(answer, mnist):
     demand(len(answer) == 4, "Four arrays are asked for: x_fit, y_fit, x_val, y_val.")
     x_fit, y_fit, x_val, y_val = map(np.asarray, answer)
     y_fit, y_val = (y.argmax(axis=1) if y.ndim == 2 else y for y in (y_fit, y_val))
+    x_fit, x_val = (_unflattened(x) for x in (x_fit, x_val))
     for x, y, name in ((x_fit, y_fit, "fit"), (x_val, y_val, "val")):
         demand(
             len(x) == len(y),
@@ -120,7 +126,16 @@ def exercise_3(answer, mnist):
         "50,000 and 10,000 are asked for.",
     )
     places = np.array([place_of.get(row, -1) for row in fit + val])
-    demand(places.min() >= 0, "Some are no images of the training set.")
+    demand(
+        places.min() >= 0,
+        "Some are no images of the training set, or their pixels are neither as they "
+        "were nor divided by 255.",
+    )
+    demand(
+        len(np.unique(places)) == 60_000,
+        "Some images are there twice, and others not at all: draw each only once, as "
+        "a permutation does (or `replace=False`).",
+    )
     demand(
         np.array_equal(labels[places], np.concatenate([y_fit, y_val])),
         "Some labels no longer belong to their images. Use one and the same order for "
@@ -129,12 +144,18 @@ def exercise_3(answer, mnist):
     steps = np.diff(np.sort(places[50_000:]))
     demand(
         steps.sum() > 20_000,
-        "The validation images are neighbours, if shuffled: shuffle first, then cut.",
+        "They all come from one stretch of the file: shuffle all 60,000 first, then "
+        "cut.",
     )
     demand(steps.std() > 1, "Those are taken at regular steps, not drawn at random.")
     return "Drawn at random, no image in both parts, and every label with its image."
 
 
+def _unflattened(x):
+    return x.reshape(-1, 28, 28) if x.shape[1:] == (784,) else x
+
+
 def _as_bytes(x):
     x = x.reshape(len(x), -1)
-    return x if x.dtype == np.uint8 else np.rint(x * 255).astype(np.uint8)
+    scale = 255 if x.size and x.max() <= 1 else 1
+    return x if x.dtype == np.uint8 else np.rint(x * scale).astype(np.uint8)

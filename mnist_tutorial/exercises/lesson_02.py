@@ -39,23 +39,33 @@ def exercise_2(answer):
     chosen = rng.integers(0, 10, 32)
     y = utils.to_categorical(chosen, 10)
     try:
-        loss = model.evaluate(x, y, batch_size=32, verbose=0)
         outputs = np.asarray(model.predict(x, batch_size=32, verbose=0), "float64")
+    except Exception as error:
+        raise MistakeError(
+            f"It does not read images of (28, 28): {in_a_line(error)}."
+        ) from None
+    demand(
+        outputs.shape != (32, 28, 10),
+        "It gives ten numbers for each row of the image: a dense layer looks along the "
+        "last axis only. Lay the image flat first: `Flatten`.",
+    )
+    demand(
+        outputs.shape == (32, 10),
+        f"The output is {outputs.shape[1:]}, and not ten numbers.",
+    )
+    try:
+        loss = model.evaluate(x, y, batch_size=32, verbose=0)
     except Exception as error:
         if "compile" in str(error):
             raise MistakeError("It is not compiled yet.") from None
         if "shape" in str(error) or "rank" in str(error):
             raise MistakeError(
-                "Loss and labels do not fit, or the input is not (28, 28). *Sparse* is "
-                "for whole numbers; these labels are one-hot, of shape (32, 10)."
+                "Loss and labels do not fit. *Sparse* is for whole numbers; these "
+                "labels are one-hot, of shape (32, 10)."
             ) from None
         raise MistakeError(f"It cannot be evaluated: {in_a_line(error)}.") from None
     loss = loss[0] if isinstance(loss, list) else loss
     loss -= sum(float(penalty) for penalty in model.losses)
-    demand(
-        outputs.shape == (32, 10),
-        f"The output is {outputs.shape[1:]}, not ten numbers.",
-    )
     sums = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     softmax = sums / sums.sum(axis=1, keepdims=True)
     probable = np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0
@@ -69,7 +79,15 @@ def exercise_2(answer):
         not probable,
         "The last layer gives probabilities: leave softmax to the loss.",
     )
-    if abs(loss - true.mean()) < 0.01:
+    activation = getattr(model.layers[-1], "activation", None)
+    name = getattr(activation, "__name__", "linear")
+    demand(
+        name in ("linear", "softmax"),
+        f"The last layer has an activation, {name}. Logits may be any numbers, below 0 "
+        "as well: leave the activation out.",
+    )
+    # A sum over the batch is the same loss, on another scale.
+    if abs(loss - true.mean()) < 0.01 or np.isclose(loss, true.sum(), rtol=1e-3):
         return "The loss is −ln(p) of the right digit, whoever applies the softmax."
     raise MistakeError(
         "The last layer gives logits, and the loss takes them for probabilities. Tell "

@@ -48,14 +48,17 @@ class _Logs(dict):
 
 def _epochs_until_stop(kind, scores):
     """Return how many epochs a callback lets pass, and what went wrong on the way."""
-    callback, model = kind(), SimpleNamespace(stop_training=False)
+    callback, model = kind(), SimpleNamespace(stop_training=False, name="network")
     callback.set_model(model)
+    callback.set_params({"epochs": len(scores), "steps": 430, "verbose": 0})
+    callback.on_train_begin({})
     asked, failed = (), None
     for epoch, (accuracy, val_accuracy) in enumerate(scores):
         logs = _Logs(
             accuracy=accuracy, val_accuracy=val_accuracy, loss=0.5, val_loss=0.4
         )
         try:
+            callback.on_epoch_begin(epoch, {})
             result = callback.on_epoch_end(epoch, logs)
         except Exception as error:
             failed, result = error, None
@@ -84,6 +87,11 @@ def exercise_2(answer):
     )
     demand(stopped, "It lets all epochs pass, though two reached 97 %.")
     demand(
+        epochs == 3 or "val_accuracy" in asked or "val_loss" not in asked,
+        "It looks at the loss. Which entry of `logs` is the share of validation images "
+        "that are read right?",
+    )
+    demand(
         epochs == 3 or "val_accuracy" in asked,
         "It looks at the training images. Those the network may know by heart: which "
         "entry of `logs` is about others?",
@@ -92,13 +100,22 @@ def exercise_2(answer):
         epochs == 3,
         f"It stops after epoch {epochs}, where epoch 3 is the first with 97 % or more.",
     )
+    others = [(0.5, 0.9699), (0.5, 0.5), (0.99, 0.9), (0.99, 0.99)]
+    epochs, stopped, *_ = _epochs_until_stop(answer, others)
+    demand(
+        epochs == 4 and stopped,
+        "With other scores (96.99, 50, 90 and 99 %) "
+        + (f"it stops after epoch {epochs}" if stopped else "it does not stop")
+        + ", where epoch 4 is the first with 97 % or more.",
+    )
     return "It stops once the validation accuracy is good enough, and not before."
 
 
 def exercise_3(answer):
     """Judge a layer that makes (14, 14, 8) of (28, 28, 1) without pooling."""
     demand(callable(answer), f"A layer is asked for, and this is {kind(answer)}.")
-    demand(not hasattr(answer, "layers"), "Those are several layers: one is enough.")
+    several = len(getattr(answer, "layers", ())) > 1
+    demand(not several, "Those are several layers: one is enough.")
     result = np.shape(call(answer, np.ones((2, 28, 28, 1), "float32")))
     demand(len(result) == 4, f"It gives {result[1:]}, which is no stack of images.")
     _, height, width, filters = result
@@ -117,4 +134,8 @@ def exercise_3(answer):
         f"{shape} The third number of `Conv2D` is the stride, and it is three.",
     )
     demand((height, width, filters) == (14, 14, 8), shape)
+    demand(
+        getattr(answer, "weights", ()),
+        "The shape is right, but there is nothing to learn: a convolution has weights.",
+    )
     return "Half the height and width, as after pooling, but with learnt weights."

@@ -16,9 +16,15 @@ def exercise_1(answer):
     """Judge a function that cuts a network off after a layer."""
     with_input, without = small_network(), small_network(with_input=False)
     image = np.random.default_rng(0).random((2, 28, 28, 1), "float32")
-    for model in (with_input, without):
+    for model, name in (
+        (with_input, "second"),
+        (with_input, "first"),
+        (without, "second"),
+    ):
+        place = ["first", "second"].index(name)
+        count = len(model.layers)
         try:
-            cut = call(answer, model, "second")
+            cut = call(answer, model, name)
         except MistakeError as wrong:
             if model is without and wrong.error:
                 raise MistakeError(
@@ -27,12 +33,29 @@ def exercise_1(answer):
                     "outputs to take. Send an `Input` through its layers, as above."
                 ) from None
             raise
-        first = model.layers[0](image)
-        wanted = model.layers[1](first)
-        result = np.asarray(call(cut, image))
+        demand(
+            len(model.layers) == count,
+            "It takes layers away from the network that it is given.",
+        )
+        _demand_model(cut)
+        steps = [image]
+        for layer in model.layers[:3]:
+            steps.append(layer(steps[-1]))
+        wanted = steps[place + 1]
+        result = call(cut, image)
+        demand(
+            not isinstance(result, (list, tuple, dict)),
+            "It gives the outputs of several layers: only the named one is asked for.",
+        )
+        result = np.asarray(result)
         if result.shape != wanted.shape:
-            if result.shape == first.shape:
+            if result.shape == steps[place].shape:
                 raise MistakeError("It ends one layer too early.")
+            demand(
+                name != "first" or result.shape != steps[2].shape,
+                'It ends after "second", whatever the name. Look for the layer that '
+                "is named.",
+            )
             demand(result.shape != (2, 10), "That is the whole network's answer.")
             raise MistakeError(
                 f"It gives {result.shape[1:]}, and not {wanted.shape[1:]}."
@@ -41,9 +64,14 @@ def exercise_1(answer):
             close(result, wanted),
             "The layers are new ones, with weights drawn anew. Use those of the model.",
         )
-    return (
-        "It shares its layers with the model, and works even if nobody has called it."
-    )
+    return "It ends after the layer that is named, even if nobody has called the model."
+
+
+def _demand_model(cut):
+    import keras
+
+    is_layer = isinstance(cut, keras.Layer) and not isinstance(cut, keras.Model)
+    demand(not is_layer, "That is a layer. A model is asked for, which ends after it.")
 
 
 def exercise_2(answer, labels, answers):
@@ -87,8 +115,13 @@ class _Reader:
         return np.eye(10, dtype="float32")[np.rint(images[:, 0, 0, 0] * 10).astype(int)]
 
     def predict(self, images, batch_size=None, verbose="auto", **options):
-        self.predicted.append(min(batch_size or 32, len(images)))
-        return self._probabilities(images)
+        if hasattr(images, "shape"):
+            self.predicted.append(min(batch_size or 32, len(images)))
+            return self._probabilities(images)
+        # A data set or a generator brings batches of its own.
+        batches = [np.asarray(batch) for batch in images]
+        self.predicted.append(max(map(len, batches)))
+        return np.concatenate([self._probabilities(batch) for batch in batches])
 
     def predict_on_batch(self, images):
         return np.asarray(self(images))
@@ -102,8 +135,9 @@ class _Reader:
 
 def exercise_3(answer):
     """Judge a function that reads many images."""
-    reader, digits = _Reader(), np.random.default_rng(0).integers(0, 10, 3_000)
-    images = np.broadcast_to(digits[:, None, None, None] / 10, (3_000, 28, 28, 1))
+    n = 10_007  # which no batch size divides
+    reader, digits = _Reader(), np.random.default_rng(0).integers(0, 10, n)
+    images = np.broadcast_to(digits[:, None, None, None] / 10, (n, 28, 28, 1))
     try:
         result = np.asarray(call(answer, reader, images.astype("float32")))
     except MistakeError as wrong:
@@ -115,24 +149,31 @@ def exercise_3(answer):
         f"`predict` was called {len(reader.predicted):,} times. Each call sets up a "
         "loop of its own, which costs more than the reading: give it all at once.",
     )
+    sizes = [*reader.called, *reader.predicted]
     demand(
-        max([*reader.called, *reader.predicted], default=0) < 3_000,
+        max(sizes, default=0) <= 5_000,
         "It sends all images through at once, and keeps every layer's maps of all of "
         "them in memory. Go through in batches, as `predict` does by itself.",
     )
     demand(
-        len(reader.called) < 1_000,
-        "The network was called for each image alone. A batch takes hardly longer.",
+        max(sizes, default=1_000) >= 16,
+        "The images go through in batches of a few, or one by one. A batch of some "
+        "hundred takes hardly longer.",
     )
     demand(
-        result.shape != (3_000, 10),
+        result.shape != (n, 10),
         "These are probabilities. Which of the ten is largest?",
     )
     demand(
         result.shape != (10,), "`argmax` went along the images. `axis` tells it where."
     )
     demand(
-        result.shape == (3_000,),
+        result.ndim != 1 or not 0 < n - len(result) < 5_000,
+        f"{n:,} images go in, and {result.size:,} digits come out: the last batch is "
+        "smaller, and must be read, too.",
+    )
+    demand(
+        result.shape == (n,),
         f"The shape is {result.shape}, not one digit an image.",
     )
     demand(np.array_equal(result, digits), "The digits are not those of the highest p.")
