@@ -132,7 +132,7 @@ def exercise_3(keep, fetch):
     )
     demand(
         not close(result, other(image)),
-        "It returns the network in memory that was kept last, and not the one of this folder.",
+        "It returns the network that was kept last, and not the one of this folder.",
     )
     demand(
         close(result, wanted),
