@@ -391,6 +391,9 @@ def network_at_hand(digits, folder=None):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         if not path.exists():
             _keep(model, path)
+            # Load it as next time: a loaded network names its weights otherwise.
+            kept = _kept(path, recipe)
+            model = model if kept is None else kept
     keras.utils.set_random_seed(0)
     return model
 

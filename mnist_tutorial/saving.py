@@ -1,12 +1,15 @@
 """Load a network with errors that help, and let a killed training go on."""
 
+import contextlib
 import io
 import itertools
 import json
 import os
 import shutil
+import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -16,21 +19,45 @@ import numpy as np
 __all__ = ["NetworkFileError", "Resume", "load_network"]
 
 _AGAIN = "Copy it again, or save the network anew."
-# What people bring instead: how it begins, what it is, and the way out.
-_KINDS = [
-    (b"<", "is a web page, perhaps a login page saved by your network", _AGAIN),
-    (b"version https://git-lfs", "is a pointer of Git LFS", "Run git lfs pull."),
-    (
-        b"\x80",
-        "is a pickle, which may run any code",
-        "Save it with model.save instead.",
-    ),
-    (b"\x1f\x8b", "is packed with gzip", "Unpack it first."),
-    (b"", "is empty", _AGAIN),
+_BY_HAND = "Build the network in code, and fill it with"
+# What people bring instead, and the way out.
+_SERVED = (
+    "is a SavedModel, made for serving",
+    'keras.layers.TFSMLayer(folder, call_endpoint="serving_default") predicts with it.',
+)
+_CHECKPOINT = (
+    "is a checkpoint of TensorFlow",
+    "tf.train.load_checkpoint reads its numbers; the Keras 2 that wrote it can load it "
+    "and save it as .h5.",
+)
+_TORCH = ("comes from PyTorch", f"Load it there. {_BY_HAND} set_weights.")
+_PICKLE = (
+    "is a pickle, which may run any code",
+    "Save it where it was made, as .keras.",
+)
+_ARRAYS = ("holds arrays alone", f"{_BY_HAND} set_weights.")
+_PACKED = ("is packed", "Unpack it, and name what comes out.")
+# At which byte something stands by which each is known.
+_FOREIGN = [
+    (0, b"<", ("is a web page, perhaps one to log in", _AGAIN)),
+    (0, b"version https://git-lfs", ("is a pointer of Git LFS", "Run git lfs pull.")),
+    (0, b"model_checkpoint_path", _CHECKPOINT),
+    (0, b"\x80\x02\x8a\nl\xfc\x9cF", _TORCH),
+    (0, (b"\x80", b"x\x01", b"x^", b"x\x9c", b"x\xda"), _PICKLE),  # joblib packs it
+    (0, b"\x93NUMPY", _ARRAYS),
+    (0, b"\x08\x01\x12", _SERVED),
+    (0, b"\x08", ("looks like ONNX", "The package onnxruntime runs it.")),
+    (4, b"TFL3", ("is for LiteRT", "tf.lite.Interpreter runs it.")),
+    (8, b"{", ("comes from safetensors", f"{_BY_HAND} set_weights.")),
+    (0, (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"), _PACKED),
+    (257, b"ustar", _PACKED),
+    (0, b"{", ("is JSON without weights", "model_from_json reads what to_json wrote.")),
 ]
-# What a damaged or foreign file makes zip, HDF5 and Keras raise.
-_DAMAGED = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError)
-_DAMAGED = (*_DAMAGED, ImportError, RuntimeError, zipfile.BadZipFile)
+# What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
+_FAULTS = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError),
+    *(ImportError, RuntimeError, zipfile.BadZipFile, zlib.error),
+)
 
 
 class NetworkFileError(Exception):
@@ -38,13 +65,14 @@ class NetworkFileError(Exception):
 
 
 def load_network(path, *, like=None, custom_objects=None):
-    """Load a whole network from a file; its content decides what the file is.
+    """Load a whole network; the content decides what it is, never the name.
 
     Parameters
     ----------
     path : str or path-like
-        What ``model.save`` wrote: a ``.keras`` file, or an older ``.h5``. Training
-        settings that this Keras cannot read are left out, and a line says so.
+        What ``model.save`` wrote: a ``.keras`` file, unpacked or not, or an older
+        ``.h5``. Where its training settings cannot be read, a line says so, and the
+        network comes without them.
     like : keras.Model, optional
         A network whose layers and weights the file has to match in kind and shape.
     custom_objects : dict of str to object, optional
@@ -62,115 +90,168 @@ def load_network(path, *, like=None, custom_objects=None):
 
     Examples
     --------
-    >>> model = load_network("models/cnn_3x3.keras")  # doctest: +SKIP
+    >>> keras.Sequential([keras.Input((2,)), keras.layers.ReLU()]).save("small.keras")
+    >>> load_network("small.keras").output_shape
+    (None, 2)
     """
     path = Path(path).expanduser()
-    version, config, suffix = _look(path)
-    _refuse_newer(path, version)
-    _refuse_own_code(path, config, custom_objects or {})
+    around = sys.exception()
+    version, ending = _look(path)
     with tempfile.TemporaryDirectory() as folder:
-        # Keras goes by the name alone.
-        named = path
-        if path.suffix != suffix:
-            named = Path(folder, f"network{suffix}")
-            shutil.copy(path, named)
-        options = {"custom_objects": custom_objects}
-        try:
-            model = keras.saving.load_model(named, **options)
-        except _DAMAGED:
+        # Keras goes by the name, so give it one that fits.
+        copy = shutil.copytree if path.is_dir() else shutil.copyfile
+        named = copy(path, Path(folder, f"network{ending}"))
+        reasons = []
+        for settings in (True, False):
             try:
-                model = keras.saving.load_model(named, compile=False, **options)
-            except _DAMAGED as error:
-                raise _unreadable(path, error, version) from None
-            print(f"{path}: loaded without the training settings of Keras {version}.")
-    if suffix == ".h5":
+                if ending == ".h5":
+                    _name_the_input(named)
+                model = keras.saving.load_model(
+                    named, custom_objects=custom_objects, compile=settings
+                )
+                break
+            except _FAULTS as error:
+                reasons.append(_reason(_innermost(error, around)))
+        else:
+            raise NetworkFileError(
+                f"{path}, saved by Keras {version}, cannot be rebuilt: {reasons[-1]}. "
+                "Own layers go into custom_objects={name: class}; with a Lambda, or "
+                "layers of the past, build it in code."
+            )
+    if reasons:
         print(
-            f"{path} is in an older form: model.save with the ending .keras renews it."
+            f"{path} comes without its training settings: {reasons[0]}. Own losses go "
+            "into custom_objects; or call compile to train it."
         )
+    if ending == ".h5":
+        print(f"{path} is an old kind of file: model.save as .keras renews it.")
     if like is not None:
         _refuse_other(path, _parts(model), _parts(like))
     return model
 
 
 def _look(path):
-    """Return a network's Keras version, its config as text, and the right ending."""
-    if not path.exists():
-        words = "does not exist: check the spelling, or save the network there."
-        raise NetworkFileError(f"{path} {words}")
-    if path.is_dir():
-        what, way_out = "a folder", "Name the .keras file."
-        if (path / "saved_model.pb").exists():
-            what = "a SavedModel, made for serving"
-            way_out = 'Use keras.layers.TFSMLayer(folder, call_endpoint="serve").'
-        raise NetworkFileError(f"{path} is {what}. {way_out}")
-    content = path.read_bytes()
+    """Return which Keras saved a network, and its right ending; refuse all else."""
     try:
-        if content.startswith(b"\x89HDF"):
-            with h5py.File(path) as file:
-                about = {key: _text(value) for key, value in file.attrs.items()}
-            if "model_config" in about:
-                return about["keras_version"], about["model_config"], ".h5"
-            raise NetworkFileError(
-                f"{path} holds weights alone, without a network: build the network, "
-                "then call its load_weights with this file."
-            )
-        if content.startswith(b"PK"):
+        content = b"" if path.is_dir() else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        if path.parts[0] in ("http:", "https:"):
+            raise _refusal(path, "is an address", "Download it first.") from None
+        if path.with_name(f"{path.name}.index").exists():
+            raise _refusal(path, *_CHECKPOINT) from None
+        way_out = "Check the spelling, or save the network there."
+        raise _refusal(path, "does not exist", way_out) from None
+    except OSError as error:
+        what = f"cannot be opened ({error.strerror})"
+        raise _refusal(path, what, "Name another file.") from None
+    try:
+        if path.is_dir():
+            version, ending = _look_into_folder(path)
+        elif content.startswith(b"PK"):
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                names = archive.namelist()
-                if "config.json" in names:
-                    about = json.loads(archive.read("metadata.json"))
-                    config = archive.read("config.json").decode()
-                    return about["keras_version"], config, ".keras"
-            raise NetworkFileError(
-                f"{path} is a zip file of other things ({', '.join(names[:3])}). Name "
-                "the .keras file."
-            )
-    except _DAMAGED as error:
-        raise _unreadable(path, error) from None
-    for start, found, way_out in _KINDS:
-        if content.startswith(start) if start else not content:
-            raise NetworkFileError(f"{path} {found}. {way_out}")
-    raise NetworkFileError(f"{path} is no network that Keras saved. {_AGAIN}")
+                version, ending = _look_into_zip(path, archive)
+        elif content.startswith(b"\x89HDF"):
+            with h5py.File(io.BytesIO(content)) as file:
+                version, ending = _look_into_hdf5(path, file)
+        else:
+            raise _refusal(path, *_called(content))
+        _refuse_newer(path, version)
+    except _FAULTS as error:
+        what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
+        raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
+    return version, ending
+
+
+def _look_into_folder(path):
+    names = os.listdir(path)
+    if "config.json" in names and "metadata.json" in names:
+        metadata = json.loads((path / "metadata.json").read_bytes())
+        return metadata["keras_version"], ""
+    if "saved_model.pb" in names:
+        raise _refusal(path, *_SERVED)
+    if any(name.endswith(".index") for name in names):
+        raise _refusal(path, *_CHECKPOINT)
+    networks = [name for name in sorted(names) if name.endswith((".keras", ".h5"))]
+    if networks:
+        way_out = f"Name a file in it: {', '.join(networks[:3])}."
+        raise _refusal(path, "is a folder", way_out)
+    raise _refusal(path, "is a folder without a network", "Name another, or a file.")
+
+
+def _look_into_zip(path, archive):
+    names = archive.namelist()
+    if "config.json" in names:
+        for name in names:
+            archive.read(name)  # which checks its sum
+        metadata = json.loads(archive.read("metadata.json"))
+        return metadata["keras_version"], ".keras"
+    if any(name.endswith("data.pkl") for name in names):
+        raise _refusal(path, *_TORCH)
+    if names and all(name.endswith(".npy") for name in names):
+        raise _refusal(path, *_ARRAYS)
+    raise _refusal(path, f"is a zip file around {', '.join(names[:2])}", _PACKED[1])
+
+
+def _look_into_hdf5(path, file):
+    if "model_config" in file.attrs:
+        return _text(file.attrs.get("keras_version", "1")), ".h5"
+    if "layer_names" in file.attrs or "vars" in file:
+        raise _refusal(path, "holds weights alone", f"{_BY_HAND} load_weights.")
+    raise _refusal(path, "is an HDF5 file without a network", _AGAIN)
+
+
+def _called(content):
+    """Say what a file is that holds no network, and the way out."""
+    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not text.strip(b"\0"):
+        return "is empty", _AGAIN
+    for place, start, called in _FOREIGN:
+        if (content if place else text).startswith(start, place):
+            return called
+    # The foot of the table in which TensorFlow lists the numbers of a checkpoint.
+    if content.endswith(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"):
+        return _CHECKPOINT
+    line = text[:40].decode(errors="replace").splitlines()[0]
+    if line.isascii() and line.isprintable():
+        return f'is text and begins with "{line}"', _AGAIN
+    return "is no network that Keras saved", _AGAIN
+
+
+def _refusal(path, what, way_out):
+    return NetworkFileError(f"{path} {what}. {way_out}")
+
+
+def _innermost(error, around):
+    """Return the error that led to this one, after `around` was raised."""
+    while error.__context__ not in (None, around):
+        error = error.__context__
+    return error
+
+
+def _reason(error):
+    sentence = str(error).partition("\n")[0].partition(". ")[0]
+    return sentence[:100].rstrip(".") or type(error).__name__
 
 
 def _text(value):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _unreadable(path, error, version=None):
-    why = (str(error) or type(error).__name__).splitlines()[0][:120]
-    if version is not None and version.startswith("2."):
-        words = f"was written by Keras {version}, and is not understood today ({why})."
-        cure = "Build the network in code, then load_weights may read this .h5 file."
-        return NetworkFileError(f"{path} {words} {cure}")
-    words = f"cannot be read ({why}): is it damaged, or cut off?"
-    return NetworkFileError(f"{path} {words} {_AGAIN}")
-
-
-def _refuse_own_code(path, config, known):
-    """Refuse what would run code of the file's, or lacks code of the reader's."""
-    if '"class_name": "Lambda"' in config:
-        raise NetworkFileError(
-            f"{path} brings Python code of its own, a Lambda layer, and is refused: if "
-            "it is yours, build the network in code instead."
-        )
-    missing = []
-
-    def note(part):
-        name = part.get("registered_name")
-        own = part.get("module") in (None, "builtins") or ">" in str(name)
-        registered = keras.saving.get_registered_object(name)
-        if name and own and name not in known and registered is None:
-            missing.append(name)
-        return part
-
-    json.loads(config, object_hook=note)
-    if missing:
-        name = missing[0].rpartition(">")[2]
-        raise NetworkFileError(
-            f"{path} needs {name}, which is not Keras's own: give it with "
-            f'custom_objects={{"{name}": {name}}}.'
-        )
+def _name_the_input(path):
+    """Put the input of an old Sequential where today's Keras looks for it."""
+    with h5py.File(path, "r+") as file:
+        network = json.loads(_text(file.attrs["model_config"]))
+        if network["class_name"] != "Sequential":
+            return
+        if isinstance(network["config"], list):
+            network["config"] = {"name": "sequential", "layers": network["config"]}
+        layers = network["config"]["layers"]
+        if layers[0]["class_name"] != "InputLayer":
+            shape = layers[0]["config"].pop("batch_input_shape", None)
+            if shape is not None:
+                config = {"batch_shape": shape}
+                layers.insert(0, {"class_name": "InputLayer", "config": config})
+        file.attrs["model_config"] = json.dumps(network)
 
 
 class Resume(keras.callbacks.Callback):
@@ -204,7 +285,7 @@ class Resume(keras.callbacks.Callback):
 
     def __init__(self, path, seed=0):
         super().__init__()
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self.seed = seed
         self.epoch = None  # how many are done, once start knows
 
@@ -223,21 +304,22 @@ class Resume(keras.callbacks.Callback):
         ValueError
             If the network is not built or not compiled.
         NetworkFileError
-            If the checkpoint is damaged, written by a newer Keras, of another network,
-            optimizer or seed, or cannot be written. File and network are left as they
-            are.
+            If the checkpoint is damaged, written by a newer Keras, or of another
+            network, optimizer or seed: file and network are left as they are. Also if
+            there is no place to write, so that no training is lost to it.
         """
         if not (model.built and model.compiled):
             raise ValueError("the network needs a keras.Input and a call of compile")
         model.optimizer.build(model.trainable_variables)
+        done = 0
         if self.path.exists():
-            self.epoch = self._read(model)
-        else:
-            self.epoch = 0
-            self._write(model)
+            done, arrays = self._read(model)
+            for variable, array in zip(_variables(model), arrays, strict=True):
+                variable.assign(array)
+        self._write(model, done)
         # fit draws one order of the images, for all epochs, before the first begins.
         keras.utils.set_random_seed(self.seed)
-        return self.epoch
+        return done
 
     def on_epoch_begin(self, epoch, logs=None):
         """Set the random generators, if this is the epoch that is due."""
@@ -251,12 +333,11 @@ class Resume(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Write the checkpoint."""
-        self.epoch = epoch + 1
-        self._write(self.model)
+        self._write(self.model, epoch + 1)
 
-    def _write(self, model):
-        about = {"keras": keras.__version__, "epoch": self.epoch}
-        about["parts"] = [*_parts(model), *_training(model, self.seed)]
+    def _write(self, model, epoch):
+        about = {"keras": keras.__version__, "epoch": epoch}
+        about["made of"] = self._made_of(model)
         arrays = map(keras.ops.convert_to_numpy, _variables(model))
         temporary = self.path.with_name(f"{self.path.name}.part")
         try:
@@ -267,35 +348,43 @@ class Resume(keras.callbacks.Callback):
                 os.fsync(stream.fileno())
             os.replace(temporary, self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             raise NetworkFileError(
                 f"{self.path} cannot be written ({error.strerror or error}): make room "
                 "or name another file. A checkpoint from before is whole."
             ) from None
+        self.epoch = epoch
 
     def _read(self, model):
+        """Return the epoch and all arrays, if each of them fits the network."""
         try:
             with np.load(self.path, allow_pickle=False) as archive:
                 about = json.loads(str(archive["about"]))
                 arrays = [archive[f"arr_{i}"] for i in range(len(archive.files) - 1)]
-            version, parts, epoch = about["keras"], about["parts"], about["epoch"]
-        except _DAMAGED as error:
-            why = (str(error) or type(error).__name__).splitlines()[0]
-            words = (
-                f"cannot be read as a checkpoint ({why}): is it damaged, or cut off?"
-            )
-            words += " Delete it to begin anew."
-            raise NetworkFileError(f"{self.path} {words}") from None
-        _refuse_newer(self.path, version)
-        wanted = [*_parts(model), *_training(model, self.seed)]
-        _refuse_other(self.path, parts, wanted)
-        for variable, array in zip(_variables(model), arrays, strict=True):
-            variable.assign(array)
-        return epoch
+            epoch, made_of = about["epoch"], about["made of"]
+            _refuse_newer(self.path, about["keras"])
+        except _FAULTS as error:
+            raise NetworkFileError(
+                f"{self.path} cannot be read as a checkpoint ({_reason(error)}): is it "
+                "damaged, or cut off? Name another file, or delete it to begin anew."
+            ) from None
+        _refuse_other(self.path, made_of, self._made_of(model))
+        _refuse_other(self.path, _shapes(arrays), _shapes(_variables(model)))
+        return epoch, arrays
+
+    def _made_of(self, model):
+        optimizer = f"optimizer {type(model.optimizer).__name__}"
+        return [*_parts(model), optimizer, f"seed {self.seed}"]
 
 
 def _variables(model):
     # Unlike weights, variables include the random generators of the layers.
     return [*model.variables, *model.optimizer.variables]
+
+
+def _shapes(arrays):
+    return [f"variable {i} {tuple(a.shape)}" for i, a in enumerate(arrays)]
 
 
 def _parts(model):
@@ -304,13 +393,6 @@ def _parts(model):
         " ".join([type(layer).__name__, *(str(tuple(w.shape)) for w in layer.weights)])
         for layer in model.layers
     ]
-
-
-def _training(model, seed):
-    """Say how a network is trained, with every variable that a checkpoint keeps."""
-    shapes = [str(tuple(variable.shape)) for variable in _variables(model)]
-    optimizer = type(model.optimizer).__name__
-    return [f"optimizer {optimizer}", f"seed {seed}", f"variables {' '.join(shapes)}"]
 
 
 def _refuse_newer(path, version):
@@ -324,7 +406,7 @@ def _refuse_newer(path, version):
 
 
 def _refuse_other(path, found, wanted):
-    for one, other in itertools.zip_longest(found, wanted, fillvalue="no layer"):
+    for one, other in itertools.zip_longest(found, wanted, fillvalue="nothing"):
         if one != other:
             raise NetworkFileError(
                 f"{path} holds another network, with {one} where {other} is expected: "

@@ -360,6 +360,7 @@ def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
     assert same_weights(trained, loaded)
     assert loaded.loss == "sparse_categorical_crossentropy"
     assert names(trained) == names(loaded)
+    assert [w.path for w in trained.weights] == [w.path for w in loaded.weights]
     # A lesson goes on in the same way, however it came by the network.
     assert (next_names(), next_numbers()) == world
     np.testing.assert_array_equal(
