@@ -71,6 +71,14 @@ def test_a_sentence_on_axes_of_a_subfigure_reaches_the_figure():
     assert plotting.description(figure) == "A line."
 
 
+def test_a_sentence_on_a_subfigure_or_an_inset_reaches_the_figure(ax):
+    plotting.describe(ax.inset_axes([0.1, 0.1, 0.2, 0.2]), "A dot.")
+    assert plotting.description(ax.figure) == "A dot."
+    figure = plt.figure()
+    plotting.describe(figure.subfigures(1, 2)[1], "A half.")
+    assert plotting.description(figure) == "A half."
+
+
 @pytest.mark.parametrize("how", ["clear", "remove"])
 def test_a_sentence_goes_with_what_it_was_about(ax, how):
     plotting.plot_history({"loss": [2, 1]}, ax=ax)

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
@@ -32,7 +33,7 @@ def describe(drawn, sentence):
 
     Parameters
     ----------
-    drawn : matplotlib.axes.Axes or matplotlib.figure.Figure
+    drawn : matplotlib.axes.Axes, Figure or SubFigure
         What the sentence is about. A figure's own sentence stands first; a new
         sentence for the same Axes replaces the one before.
     sentence : str
@@ -45,8 +46,9 @@ def describe(drawn, sentence):
     >>> description(ax.figure)
     'An empty frame.'
     """
-    for artist in _sentences(drawn):
-        artist.remove()
+    for artist in list(drawn.artists):
+        if isinstance(artist, _Sentence):
+            artist.remove()
     drawn.add_artist(_Sentence(sentence))
     # Here and not at import: the inline backend discards what is registered earlier.
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
@@ -64,12 +66,18 @@ def description(figure):
     >>> description(plt.figure(figsize=(2, 1)))
     '<Figure size 200x100 with 0 Axes>'
     """
-    found = [artist for part in (figure, *figure.axes) for artist in _sentences(part)]
-    return " ".join(artist.words for artist in found) or repr(figure)
+    return " ".join(sentence.words for sentence in _sentences(figure)) or repr(figure)
 
 
-def _sentences(drawn):
-    return [artist for artist in drawn.artists if isinstance(artist, _Sentence)]
+def _sentences(part):
+    """Return the sentences on a part of a figure, then those on the parts in it."""
+    found = []
+    for child in part.get_children():
+        if isinstance(child, _Sentence):
+            found.append(child)
+        elif isinstance(child, (Axes, SubFigure)):
+            found += _sentences(child)
+    return found
 
 
 def new_axes(size):
