@@ -140,6 +140,11 @@ def test_tiles_refuse_what_is_no_stack(shape):
         plot_tiles(np.zeros(shape))
 
 
+def test_tiles_need_a_column():
+    with pytest.raises(ValueError, match="columns, not 0"):
+        plot_tiles(np.ones((2, 2, 4)), columns=0)
+
+
 def test_signed_colours_darken_all_the_way():
     lightness = plt.get_cmap(SIGNED)(np.linspace(0, 1, 11))[:, :3] @ [0.2, 0.7, 0.1]
     assert (np.diff(lightness) < 0).all()

@@ -85,10 +85,17 @@ def new_axes(size):
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
+def rows_and_columns(n, columns):
+    """Return how many rows and columns a grid of `n` cells has, `columns` at most."""
+    if columns < 1:
+        raise ValueError(f"a grid needs columns, not {columns}")
+    columns = min(columns, n)
+    return -(-n // columns), columns
+
+
 def new_grid(n, columns, size, **options):
     """Return a new figure of `size` for each cell, and its Axes in rows, no frames."""
-    columns = min(n, columns)
-    rows = -(-n // columns)
+    rows, columns = rows_and_columns(n, columns)
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -122,13 +129,18 @@ def as_digits(labels):
     return labels.astype(int)
 
 
-def draw_bars(ax, probabilities):
-    """Draw ten probabilities as bars, the largest hatched; return bars and digit."""
-    p = np.asarray(probabilities, float)
+def as_probabilities(values):
+    """Return ten probabilities as an array, or raise ValueError if they are none."""
+    p = np.asarray(values, float)
     if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
         raise ValueError(
             f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
         )
+    return p
+
+
+def draw_bars(ax, p):
+    """Draw ten probabilities as bars, the largest hatched; return bars and digit."""
     bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
     digit = int(p.argmax())
     bars[digit].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")

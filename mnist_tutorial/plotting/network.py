@@ -13,6 +13,7 @@ from mnist_tutorial.plotting.base import (
     describe,
     new_axes,
     new_grid,
+    rows_and_columns,
     titled,
 )
 
@@ -117,8 +118,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     if stack.ndim != 3 or not stack.size:
         raise ValueError(f"a stack of shape (height, width, n), not {stack.shape}")
     height, width, n = stack.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
+    rows, columns = rows_and_columns(n, columns)
     # NaN is not drawn: a rim right of and below each tile, and the last row's rest.
     tiles = np.full((rows * columns, height + 1, width + 1), np.nan)
     tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
@@ -139,9 +139,8 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.set(title=title or "", xticks=[], yticks=[])
     # What shows between the tiles is a colour that the tiles do not have.
     ax.set_facecolor("white" if signed else "lightsteelblue")
-    describe(
-        ax, titled(title, f"{n} tiles of {height} by {width} in rows of {columns}")
-    )
+    words = f"{n} tiles of {height} by {width} in rows of {columns}"
+    describe(ax, titled(title, words))
     return ax
 
 
@@ -155,6 +154,7 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     heats : ndarray of float, shape (n, 28, 28)
         A map for each, drawn even to both sides of 0.
     titles : list of str, length n
+        At least one; ValueError if the three do not match.
     one_scale : bool
         Whether the maps in one column, to be compared, have one scale.
 
@@ -162,11 +162,6 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     -------
     matplotlib.figure.Figure
         At most four maps in a row.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or the three do not match.
 
     Examples
     --------
