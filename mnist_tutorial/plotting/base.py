@@ -15,6 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
 GREY = "#767676"
+DIGIT_COLOURS = [*COLOURS, "#7A4B00", "#332288", "#000000", "#882255"]
 
 
 class _Sentence(Artist):

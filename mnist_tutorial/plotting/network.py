@@ -6,7 +6,7 @@ Values below zero are light, values above it dark: a print in grey says the same
 import numpy as np
 
 from mnist_tutorial.plotting.base import (
-    COLOURS,
+    DIGIT_COLOURS,
     GREY,
     as_digits,
     as_images,
@@ -19,11 +19,6 @@ from mnist_tutorial.plotting.base import (
 
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
-GET_GRAPHVIZ = (
-    "For the finer drawing by keras.utils.plot_model, get graphviz: apt install "
-    "graphviz,\nbrew install graphviz, winget install graphviz or conda install "
-    "graphviz."
-)
 
 
 def has_graphviz():
@@ -85,7 +80,6 @@ def plot_boxes(model, *, ax=None):
             ax.annotate("", xy=(0, y - 0.3), xytext=(0, y - 0.72), arrowprops=arrow)
     ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.4, -0.6))
     ax.axis("off")
-    ax.figure.supxlabel(GET_GRAPHVIZ, fontsize=8)
     describe(ax, layers_in_words(model))
     return ax
 
@@ -139,7 +133,8 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.set(title=title or "", xticks=[], yticks=[])
     # What shows between the tiles is a colour that the tiles do not have.
     ax.set_facecolor("white" if signed else "lightsteelblue")
-    words = f"{n} tiles of {height} by {width} in rows of {columns}"
+    words = f"{n} tiles of {height} by {width} in rows of {columns}, "
+    words += "dark above 0 and light below" if signed else "the higher the darker"
     describe(ax, titled(title, words))
     return ax
 
@@ -222,7 +217,7 @@ def plot_embedding(points, labels, *, title=None, ax=None):
         ax = new_axes((5.5, 5.5))
     for digit in np.unique(labels):
         x, y = points[labels == digit].T
-        colour = COLOURS[digit % len(COLOURS)]
+        colour = DIGIT_COLOURS[digit]
         ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
     ax.set(title=title or "", xticks=[], yticks=[])
     for side in ax.spines.values():
