@@ -101,6 +101,24 @@ def test_mistakes_stand_beside_their_probabilities(read):
     )
 
 
+def test_a_mistake_says_how_little_the_network_gave_its_label(read):
+    image = plot_mistakes(*read, count=1).axes[0]
+    assert image.get_xlabel() == "label at 10.0%"
+
+
+def test_mistakes_refuse_what_does_not_match(read):
+    images, labels, probabilities = read
+    with pytest.raises(ValueError, match=r"labels \(4,\) .* do not match"):
+        plot_mistakes(images, labels[:4], probabilities)
+    with pytest.raises(ValueError, match=r"images \(4, 28, 28\), .* do not match"):
+        plot_mistakes(images[:4], labels, probabilities)
+
+
+def test_mistakes_refuse_to_draw_none(read):
+    with pytest.raises(ValueError, match="3 made, 0 asked for"):
+        plot_mistakes(*read, count=0)
+
+
 def test_mistakes_refuse_a_flawless_reader(read):
     images, labels, probabilities = read
     with pytest.raises(ValueError, match="no mistake"):

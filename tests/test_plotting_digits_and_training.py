@@ -71,6 +71,14 @@ def test_a_sentence_on_axes_of_a_subfigure_reaches_the_figure():
     assert plotting.description(figure) == "A line."
 
 
+def test_a_sentence_on_a_subfigure_or_an_inset_reaches_the_figure(ax):
+    plotting.describe(ax.inset_axes([0.1, 0.1, 0.2, 0.2]), "A dot.")
+    assert plotting.description(ax.figure) == "A dot."
+    figure = plt.figure()
+    plotting.describe(figure.subfigures(1, 2)[1], "A half.")
+    assert plotting.description(figure) == "A half."
+
+
 @pytest.mark.parametrize("how", ["clear", "remove"])
 def test_a_sentence_goes_with_what_it_was_about(ax, how):
     plotting.plot_history({"loss": [2, 1]}, ax=ax)
@@ -296,6 +304,10 @@ def test_epochs_are_whole_numbers_on_the_axis(ax):
         ({"loss": []}, "holds no 'loss': it has loss"),
         ({"accuracy": [1.0]}, "holds no 'loss': it has accuracy"),
         ({"CNN": {}}, "holds no 'loss': it has nothing"),
+        (
+            [{"loss": [1.0]}],
+            r"no history to draw in \[{'loss': .* give what fit returned",
+        ),
     ],
 )
 def test_a_history_without_the_metric_is_refused(history, message):
@@ -423,3 +435,20 @@ def test_history_draws_on_a_log_scale(ax):
     ax.set(xscale="log", yscale="log")
     plotting.plot_history({"loss": [3, 1]}, ax=ax)
     ax.figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plotting.plot_history({"accuracy": [1.0]}),
+        lambda: plotting.plot_probabilities(np.ones(10)),
+        lambda: plotting.plot_readings([np.zeros((9, 9))], [np.ones(10)], ["logits"]),
+        lambda: plotting.plot_class_balance([10]),
+        lambda: plotting.plot_confusion([1, 2], [1]),
+    ],
+    ids=["history", "probabilities", "readings", "balance", "confusion"],
+)
+def test_what_cannot_be_drawn_leaves_no_empty_figure(draw):
+    with pytest.raises(ValueError, match=r"holds no|sum 1|digits 0 to 9|labels \("):
+        draw()
+    assert plt.get_fignums() == []

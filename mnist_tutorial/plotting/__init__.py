@@ -10,7 +10,7 @@ from mnist_tutorial.plotting.answers import (
     plot_probabilities,
     plot_readings,
 )
-from mnist_tutorial.plotting.base import COLOURS, GREY, MARKERS, describe, description
+from mnist_tutorial.plotting.base import COLOURS, describe, description
 from mnist_tutorial.plotting.digits import plot_class_balance, plot_digits, plot_pixels
 from mnist_tutorial.plotting.network import (
     has_graphviz,
@@ -24,8 +24,6 @@ from mnist_tutorial.plotting.training import plot_history
 
 __all__ = [
     "COLOURS",
-    "GREY",
-    "MARKERS",
     "describe",
     "description",
     "has_graphviz",

@@ -6,6 +6,7 @@ from matplotlib import pyplot as plt
 from mnist_tutorial.plotting.base import (
     as_digits,
     as_images,
+    as_probabilities,
     describe,
     draw_bars,
     new_axes,
@@ -35,12 +36,12 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     >>> plot_probabilities(np.eye(10)[8], label=8).get_title()
     'The network reads an 8'
     """
+    p = as_probabilities(probabilities)
     if label is not None and label not in range(10):
         raise ValueError(f"the label must be a digit, not {label!r}")
     if ax is None:
         ax = new_axes((5, 2.8))
-    bars, answer = draw_bars(ax, probabilities)
-    p = np.asarray(probabilities, float)
+    bars, answer = draw_bars(ax, p)
     ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
     reading = with_article(answer)
     ax.set(title=f"The network reads {reading}", xlabel="digit", ylabel="probability")
@@ -64,16 +65,11 @@ def plot_readings(pictures, probabilities, names):
     probabilities : sequence of ndarray, shape (10,)
         For each picture.
     names : sequence of str
-        One above each picture.
+        One above each picture; ValueError if there are not as many of each.
 
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there are no pictures, or not as many of each.
 
     Examples
     --------
@@ -87,6 +83,7 @@ def plot_readings(pictures, probabilities, names):
             f"{n} pictures, {len(probabilities)} sets of probabilities and "
             f"{len(names)} names: there must be as many of each, at least one"
         )
+    rows = [as_probabilities(row) for row in probabilities]
     figure, axes = plt.subplots(
         2, n, figsize=(1.75 * n, 3.2), squeeze=False, layout="constrained"
     )
@@ -95,11 +92,10 @@ def plot_readings(pictures, probabilities, names):
         top.imshow(pictures[i], cmap="gray", vmin=0, vmax=255)
         top.set_title(names[i], fontsize=10)
         top.set(xticks=[], yticks=[])
-        _, answer = draw_bars(bottom, probabilities[i])
+        _, answer = draw_bars(bottom, rows[i])
         bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
         bottom.tick_params(labelsize=8)
-        reading = f"reads {answer}: {probabilities[i][answer]:.0%}"
-        bottom.set_xlabel(reading, fontsize=10)
+        bottom.set_xlabel(f"reads {answer}: {rows[i][answer]:.0%}", fontsize=10)
         spoken.append(f"{names[i]}, read as {answer}")
     axes[1, 0].set_ylabel("probability", fontsize=9)
     what = f"{n} pictures, each" if n > 1 else "A picture"
@@ -138,13 +134,16 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
     if ax is None:
         ax = new_axes((5.2, 5.2))
     display = ConfusionMatrixDisplay.from_predictions(
-        labels, answers, labels=range(10), ax=ax, colorbar=False, cmap="Blues"
+        labels,
+        answers,
+        labels=range(10),
+        normalize="true" if rates else None,
+        ax=ax,
+        colorbar=False,
+        cmap="Blues",
     )
-    shown = display.confusion_matrix.astype(float)
-    form = "{:.0f}"
-    if rates:
-        shown *= 100 / np.maximum(shown.sum(axis=1, keepdims=True), 1)
-        form = "{:.1f} %"
+    shown = display.confusion_matrix * (100 if rates else 1)
+    form = "{:.1f} %" if rates else "{}"
     # The right answers would outshine all others: colour is for mistakes.
     mistakes = np.where(np.eye(10, dtype=bool), 0, shown)
     display.im_.set(array=mistakes, clim=(0, max(mistakes.max(), 1e-9)))
@@ -152,13 +151,14 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
         value = shown[row, column]
         dark = mistakes[row, column] > 0.6 * mistakes.max()
         text.set(
-            text=form.removesuffix(" %").format(value) if value else "",
+            text=form.format(value).removesuffix(" %") if value else "",
             color="white" if dark else "black",
             weight="bold" if row == column else "normal",
             fontsize=8,
         )
     title = "Per cent of each label's images" if rates else "Number of images"
     ax.set(title=title, xlabel="read as", ylabel="label")
+    # The same in words: the diagonal, and the five pairs that are mixed up most.
     right = ", ".join(form.format(value) for value in np.diagonal(shown))
     worst = np.argsort(-mistakes, axis=None, kind="stable")[:5]
     wrong = ", ".join(
@@ -182,17 +182,13 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
     images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
     labels : ndarray of int, shape (n,)
     probabilities : ndarray, shape (n, 10)
+        ValueError if every answer is right, or there are not as many of each.
     count : int
         How many at most; those with the least probability of their label.
 
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there is no mistake.
 
     Examples
     --------
@@ -201,17 +197,25 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
     >>> figure.axes[0].get_title(), figure.axes[1].get_title()
     ('image 1', 'The network reads a 7')
     """
-    images = as_images(images)
+    images, labels = as_images(images), as_digits(labels)
+    probabilities = np.asarray(probabilities, float)
+    if probabilities.shape != (len(labels), 10) or len(images) != len(labels):
+        raise ValueError(
+            f"images {images.shape}, labels {labels.shape} and probabilities "
+            f"{probabilities.shape} do not match"
+        )
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    if not wrong.size:
-        raise ValueError("there is no mistake to draw: every answer is right")
     worst = wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
-    cells = 2 * len(worst) + 2 * (len(worst) % 2 if len(worst) > 1 else 1)
-    figure, axes = new_grid(cells, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
+    if not worst.size:
+        raise ValueError(f"no mistake to draw: {len(wrong)} made, {count} asked for")
+    # Two mistakes in a row, each with two Axes.
+    rows = -(-len(worst) // 2)
+    figure, axes = new_grid(4 * rows, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
     for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
         left.axis("on")
         left.imshow(images[i], cmap="gray_r")
         left.set(title=f"image {i}", xticks=[], yticks=[])
+        left.set_xlabel(f"label at {probabilities[i, labels[i]]:.1%}")
         right.axis("on")
         plot_probabilities(probabilities[i], label=labels[i], ax=right)
     describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")

@@ -9,11 +9,13 @@ import sys
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
 GREY = "#767676"
+DIGIT_COLOURS = [*COLOURS, "#7A4B00", "#332288", "#000000", "#882255"]
 
 
 class _Sentence(Artist):
@@ -32,7 +34,7 @@ def describe(drawn, sentence):
 
     Parameters
     ----------
-    drawn : matplotlib.axes.Axes or matplotlib.figure.Figure
+    drawn : matplotlib.axes.Axes, Figure or SubFigure
         What the sentence is about. A figure's own sentence stands first; a new
         sentence for the same Axes replaces the one before.
     sentence : str
@@ -45,8 +47,9 @@ def describe(drawn, sentence):
     >>> description(ax.figure)
     'An empty frame.'
     """
-    for artist in _sentences(drawn):
-        artist.remove()
+    for artist in list(drawn.artists):
+        if isinstance(artist, _Sentence):
+            artist.remove()
     drawn.add_artist(_Sentence(sentence))
     # Here and not at import: the inline backend discards what is registered earlier.
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
@@ -64,12 +67,18 @@ def description(figure):
     >>> description(plt.figure(figsize=(2, 1)))
     '<Figure size 200x100 with 0 Axes>'
     """
-    found = [artist for part in (figure, *figure.axes) for artist in _sentences(part)]
-    return " ".join(artist.words for artist in found) or repr(figure)
+    return " ".join(sentence.words for sentence in _sentences(figure)) or repr(figure)
 
 
-def _sentences(drawn):
-    return [artist for artist in drawn.artists if isinstance(artist, _Sentence)]
+def _sentences(part):
+    """Return the sentences on a part of a figure, then those on the parts in it."""
+    found = []
+    for child in part.get_children():
+        if isinstance(child, _Sentence):
+            found.append(child)
+        elif isinstance(child, (Axes, SubFigure)):
+            found += _sentences(child)
+    return found
 
 
 def new_axes(size):
@@ -77,10 +86,17 @@ def new_axes(size):
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
+def rows_and_columns(n, columns):
+    """Return how many rows and columns a grid of `n` cells has, `columns` at most."""
+    if columns < 1:
+        raise ValueError(f"a grid needs columns, not {columns}")
+    columns = min(columns, n)
+    return -(-n // columns), columns
+
+
 def new_grid(n, columns, size, **options):
     """Return a new figure of `size` for each cell, and its Axes in rows, no frames."""
-    columns = min(n, columns)
-    rows = -(-n // columns)
+    rows, columns = rows_and_columns(n, columns)
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -114,13 +130,18 @@ def as_digits(labels):
     return labels.astype(int)
 
 
-def draw_bars(ax, probabilities):
-    """Draw ten probabilities as bars, the largest hatched; return bars and digit."""
-    p = np.asarray(probabilities, float)
+def as_probabilities(values):
+    """Return ten probabilities as an array, or raise ValueError if they are none."""
+    p = np.asarray(values, float)
     if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
         raise ValueError(
             f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
         )
+    return p
+
+
+def draw_bars(ax, p):
+    """Draw ten probabilities as bars, the largest hatched; return bars and digit."""
     bars = ax.bar(range(10), p, color="#BBBBBB", edgecolor=GREY)
     digit = int(p.argmax())
     bars[digit].set(facecolor=COLOURS[0], edgecolor="black", hatch="//")

@@ -19,22 +19,17 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
     Parameters
     ----------
     images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
-        Up to 100 of them; light ink on 0, whatever the scale.
+        1 to 100 of them, otherwise ValueError; light ink on 0, whatever the scale.
     labels : sequence, optional
-        One label or short text for each.
+        One label or short text for each, otherwise ValueError.
     columns : int
-        Images in a row.
+        Images in a row, at least 1.
     title : str, optional
         Above the grid.
 
     Returns
     -------
     matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there are none or over 100, labels do not match, or there is no column.
 
     Examples
     --------
@@ -47,8 +42,6 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
         raise ValueError(f"plot_digits draws 1 to 100 images, not {len(images)}")
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
-    if columns < 1:
-        raise ValueError(f"a grid needs columns, not {columns}")
     size = (0.75, 0.75 if labels is None else 0.95)
     figure, axes = new_grid(len(images), columns, size)
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):

@@ -6,23 +6,19 @@ Values below zero are light, values above it dark: a print in grey says the same
 import numpy as np
 
 from mnist_tutorial.plotting.base import (
-    COLOURS,
+    DIGIT_COLOURS,
     GREY,
     as_digits,
     as_images,
     describe,
     new_axes,
     new_grid,
+    rows_and_columns,
     titled,
 )
 
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
-GET_GRAPHVIZ = (
-    "For the finer drawing by keras.utils.plot_model, get graphviz: apt install "
-    "graphviz,\nbrew install graphviz, winget install graphviz or conda install "
-    "graphviz."
-)
 
 
 def has_graphviz():
@@ -84,7 +80,6 @@ def plot_boxes(model, *, ax=None):
             ax.annotate("", xy=(0, y - 0.3), xytext=(0, y - 0.72), arrowprops=arrow)
     ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.4, -0.6))
     ax.axis("off")
-    ax.figure.supxlabel(GET_GRAPHVIZ, fontsize=8)
     describe(ax, layers_in_words(model))
     return ax
 
@@ -117,8 +112,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     if stack.ndim != 3 or not stack.size:
         raise ValueError(f"a stack of shape (height, width, n), not {stack.shape}")
     height, width, n = stack.shape
-    columns = min(columns, n)
-    rows = -(-n // columns)
+    rows, columns = rows_and_columns(n, columns)
     # NaN is not drawn: a rim right of and below each tile, and the last row's rest.
     tiles = np.full((rows * columns, height + 1, width + 1), np.nan)
     tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
@@ -139,9 +133,9 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.set(title=title or "", xticks=[], yticks=[])
     # What shows between the tiles is a colour that the tiles do not have.
     ax.set_facecolor("white" if signed else "lightsteelblue")
-    describe(
-        ax, titled(title, f"{n} tiles of {height} by {width} in rows of {columns}")
-    )
+    words = f"{n} tiles of {height} by {width} in rows of {columns}, "
+    words += "dark above 0 and light below" if signed else "the higher the darker"
+    describe(ax, titled(title, words))
     return ax
 
 
@@ -155,6 +149,7 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     heats : ndarray of float, shape (n, 28, 28)
         A map for each, drawn even to both sides of 0.
     titles : list of str, length n
+        At least one; ValueError if the three do not match.
     one_scale : bool
         Whether the maps in one column, to be compared, have one scale.
 
@@ -162,11 +157,6 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     -------
     matplotlib.figure.Figure
         At most four maps in a row.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or the three do not match.
 
     Examples
     --------
@@ -227,7 +217,7 @@ def plot_embedding(points, labels, *, title=None, ax=None):
         ax = new_axes((5.5, 5.5))
     for digit in np.unique(labels):
         x, y = points[labels == digit].T
-        colour = COLOURS[digit % len(COLOURS)]
+        colour = DIGIT_COLOURS[digit]
         ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
     ax.set(title=title or "", xticks=[], yticks=[])
     for side in ax.spines.values():

@@ -1,5 +1,6 @@
 """Draw how a training went."""
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from mnist_tutorial.plotting.base import COLOURS, MARKERS, describe, new_axes
@@ -15,7 +16,7 @@ def plot_history(histories, *, metric="loss", ax=None):
     histories : keras.callbacks.History, dict of sequences, or dict of these by name
         What ``fit`` returned, or its ``.history``; by name to compare models.
     metric : str
-        "loss", "accuracy" or another key of the history.
+        "loss", "accuracy" or another key of the history, otherwise ValueError.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -23,37 +24,33 @@ def plot_history(histories, *, metric="loss", ax=None):
     -------
     matplotlib.axes.Axes
 
-    Raises
-    ------
-    ValueError
-        If a history has no epochs, or not that metric.
-
     Examples
     --------
     >>> ax = plot_history({"loss": [0.5, 0.2], "val_loss": [0.4, 0.3]})
     >>> [line.get_label() for line in ax.lines]
     ['training', 'validation']
     """
-    histories = _by_name(histories)
+    models = _by_name(histories)
+    for history in models.values():
+        if np.size(history.get(metric, ())) == 0:
+            known = ", ".join(history) or "nothing"
+            raise ValueError(f"the history holds no {metric!r}: it has {known}")
     if ax is None:
         ax = new_axes((5, 3.4))
-    parts = {metric: "training", f"val_{metric}": "validation"}
-    if metric.startswith("val_"):
-        parts = {metric: "validation"}
     looks = {
         "training": {"linestyle": "-"},
         "validation": {"linestyle": "--", "mfc": "white"},
     }
+    parts = {metric: "training", f"val_{metric}": "validation"}
+    if metric.startswith("val_"):
+        parts = {metric: "validation"}
     spoken = []
     most = 0
-    for i, (name, history) in enumerate(histories.items()):
-        if len(history.get(metric, ())) == 0:
-            known = ", ".join(history) or "nothing"
-            raise ValueError(f"the history holds no {metric!r}: it has {known}")
+    for i, (name, history) in enumerate(models.items()):
         colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
         for key, part in parts.items():
-            values = history.get(key, ())
-            if len(values) == 0:
+            values = np.atleast_1d(history.get(key, ()))
+            if values.size == 0:
                 continue
             label = f"{name}, {part}" if name else part
             style = {"color": colour, "marker": marker, **looks[part]}
@@ -72,8 +69,11 @@ def plot_history(histories, *, metric="loss", ax=None):
 def _by_name(histories):
     """Return a dict of histories by name; the name of a single one is empty."""
     histories = getattr(histories, "history", histories)
-    if not histories:
-        raise ValueError("no history to draw")
+    if not isinstance(histories, dict) or not histories:
+        raise ValueError(
+            f"no history to draw in {histories!r:.60}: give what fit returned, or a "
+            "dict of such by name"
+        )
     if any(isinstance(h, dict) or hasattr(h, "history") for h in histories.values()):
         return {name: getattr(h, "history", h) for name, h in histories.items()}
     return {"": histories}
