@@ -16,14 +16,6 @@ import pytest
 from scipy.interpolate import make_interp_spline
 
 LESSON = Path(__file__).parent.parent / "notebooks" / "06_your_own_handwriting.ipynb"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])),
-    None,
-)
-QUIET = [
-    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 # A 3, as shares of the pad's width and height.
 WAY = [(0.3, 0.22), (0.5, 0.12), (0.68, 0.26), (0.46, 0.45)]
 WAY += [(0.72, 0.6), (0.56, 0.86), (0.27, 0.78)]
@@ -40,28 +32,6 @@ def read(digit):
     return np.eye(10)[[8]]
 DrawingPad(read, digit=1)"""
 WORK = "answer = 42  # my work"
-
-
-def missing(what):
-    """Skip, saying why; but CI must not skip it."""
-    message = f"no browser test: {what}"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing("the package playwright is not installed")
-    if CHROMIUM is None:
-        missing("there is no chromium on this machine")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
