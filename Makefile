@@ -10,11 +10,12 @@ endif
 # JupyterLab refuses root, as which containers run, unless told.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: help lab test course bench set-up notebooks handout hero lock address
+.PHONY: help lab test course reader bench set-up notebooks handout hero lock address
 
 help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make course     run every lesson and write pages to build/course/"
+	@echo "make reader     write your network into one page, for a phone (ARGS=models/...)"
 	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
@@ -36,6 +37,9 @@ test: set-up
 
 course: set-up
 	$(VENV_PYTHON) scripts/course.py $(ARGS)
+
+reader: set-up
+	$(VENV_PYTHON) scripts/reader.py $(ARGS)
 
 bench: set-up
 	$(VENV_PYTHON) benchmarks/recipes.py $(ARGS)

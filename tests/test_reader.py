@@ -1,0 +1,228 @@
+"""The page that reads drawn digits without Python: its network, its eyes, its words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from test_browser import THREE
+
+from mnist_tutorial import load_mnist
+from mnist_tutorial.handwriting import fit_digit
+from mnist_tutorial.handwriting.pad import SIDE, WIDTH
+from mnist_tutorial.handwriting.reader import reader_page
+from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
+from mnist_tutorial.recipes import RECIPES, network_at_hand
+
+ROOT = Path(__file__).parent.parent
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+PREDICT = "images => images.map((image) => predict(network, image))"
+FIT = """drawings => drawings.map((strokes) => {
+  const [width, height, values] = [SIDE, SIDE, drawInk(strokes, SIDE, WIDTH)];
+  return Array.from(fitDigit({ width, height, values }));
+})""".replace("SIDE", str(SIDE)).replace("WIDTH", str(WIDTH))
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """Return a network that reads, and the page made of it."""
+    folder = tmp_path_factory.mktemp("reader")
+    model = network_at_hand(load_mnist(), folder)
+    return model, reader_page(model, folder / "my reader.html")
+
+
+@pytest.fixture
+def open_page(browser):
+    """Return a function that opens a page as a phone without a network does."""
+    contexts = []
+
+    def open_page(path, **options):
+        context = browser.new_context(offline=True, **PHONE, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.trouble = []
+        page.on("console", lambda message: page.trouble.append(message.text))
+        page.on("pageerror", lambda error: page.trouble.append(str(error)))
+        page.on("requestfailed", lambda request: page.trouble.append(request.url[:80]))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def strange_network():
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 255, offset=-0.5),
+            layers.Conv2D(3, (2, 5), strides=(3, 2), padding="same", activation="tanh"),
+            layers.BatchNormalization(scale=False),
+            layers.ReLU(),
+            layers.MaxPooling2D((2, 3), strides=1, padding="same"),
+            layers.BatchNormalization(center=False, epsilon=0.1),
+            layers.Conv2D(4, 2, use_bias=False, activation="sigmoid"),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(10),
+            layers.Softmax(),
+        ]
+    )
+
+
+NETWORKS = {name: RECIPES[name].build for name in RECIPES} | {
+    "strange": strange_network,
+    "softmax regression": lambda: keras.Sequential(
+        [keras.Input((784,)), layers.Dense(10, activation="softmax")]
+    ),
+    "no channel axis": lambda: keras.Sequential(
+        [keras.Input((28, 28)), layers.Flatten(), layers.Dense(10, "softmax")]
+    ),
+}
+
+
+def test_the_page_reads_mnist_as_keras_does(reader, open_page):
+    model, path = reader
+    _, (images, _) = load_mnist()
+    images = images[:200].reshape(200, 784) / 255
+    here = model.predict(images.reshape(200, 28, 28, 1), verbose=0)
+    there = open_page(path).evaluate(PREDICT, images.tolist())
+    np.testing.assert_allclose(there, here, atol=1e-5)
+    assert set(here.argmax(1)) == set(range(10))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_each_kind_of_layer_does_what_keras_does(name, tmp_path, open_page):
+    model = NETWORKS[name]()
+    random = np.random.default_rng(0)
+    # Weights that no layer begins with: a forgotten bias or mean would show.
+    for weights in model.weights:
+        weights.assign(random.uniform(0.05, 0.2, weights.shape))
+    for layer in model.layers[1:]:
+        if isinstance(layer, (layers.Dense, layers.Conv2D)):
+            spread = 2 / np.sqrt(np.prod(layer.kernel.shape[:-1]))
+            layer.kernel.assign(random.normal(0, spread, layer.kernel.shape))
+    # A network that rescales takes what it is given, the others 0 to 1.
+    lightest = 255 if name == "strange" else 1
+    images = random.uniform(0, lightest, (5, *model.input_shape[1:]))
+    here = model.predict(images, verbose=0)
+    page = open_page(reader_page(model, tmp_path / "reader.html"))
+    there = page.evaluate(PREDICT, images.reshape(5, 784).tolist())
+    np.testing.assert_allclose(there, here, atol=1e-5)
+    assert np.ptp(here, axis=0).max() > 0.01
+    assert page.evaluate("network.unit") == lightest / 255
+
+
+def test_the_page_prepares_a_drawing_as_python_does(reader, open_page):
+    model, path = reader
+    random = np.random.default_rng(0)
+    drawings = []
+    for i in range(200):
+        size, angle = random.uniform(0.3, 0.8), random.normal(0, 0.15)
+        corner = random.uniform(0.05, 0.95 - size, 2)
+        turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+        strokes = [stroke @ turn * size + corner for stroke in pen_strokes(i % 10)]
+        drawings.append([(SIDE * stroke).round(1).tolist() for stroke in strokes])
+    here = np.array([fit_digit(draw_strokes(d, SIDE, WIDTH)) for d in drawings])
+    there = np.array(open_page(path).evaluate(FIT, drawings)).reshape(here.shape)
+    answers = [
+        model.predict(digits[..., None] / 255, verbose=0).argmax(1)
+        for digits in (here, there)
+    ]
+    assert (answers[0] == answers[1]).sum() >= 199
+    # The centre of mass may fall to the other side of half a pixel; more is a fault.
+    same = [abs(a - b).max() < 64 for a, b in zip(here.astype(int), there, strict=True)]
+    assert sum(same) > 150
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_finger_draws_a_three_offline_and_it_is_read(reader, open_page, scheme):
+    page = open_page(reader[1], color_scheme=scheme)
+    assert page.locator(".answer").inner_text() == "Draw a digit."
+    box = page.locator("svg").bounding_box()
+    finger = page.context.new_cdp_session(page)
+    for i, (x, y) in enumerate(THREE):
+        point = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+        kind = "touchMove" if i else "touchStart"
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.get_by_text("The network reads a 3.").first.wait_for()
+    assert page.locator("li.best span").first.inner_text() == "3"
+    # What the network sees is light on black, and not empty.
+    seen = page.evaluate("[...seen.getImageData(0, 0, 28, 28).data]")
+    assert max(seen[0::4]) == 255
+    assert seen[0] == 0
+    # Nothing is wider than the phone, and nothing was asked of the network.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.trouble == []
+    page.get_by_role("button", name="Clear").click()
+    assert page.locator(".answer").inner_text() == "Draw a digit."
+
+
+def test_keys_draw_and_undo_on_the_page(reader, open_page):
+    page = open_page(reader[1])
+    page.locator("svg").focus()
+    for key in [" ", *["ArrowDown"] * 15, " "]:
+        page.keyboard.press(key)
+    page.get_by_text("The network reads a 1.").first.wait_for()
+    page.keyboard.press("Backspace")
+    assert page.locator(".answer").inner_text() == "Draw a digit."
+
+
+def test_the_page_is_one_small_file(reader):
+    _, path = reader
+    assert path.stat().st_size < 500_000
+    kept = {file.suffix for file in path.parent.iterdir()}
+    assert kept == {".keras", ".html"}
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ([layers.Flatten(), layers.Dense(10, "gelu")], "gelu"),
+        ([layers.Flatten(), layers.Dense(5, "softmax")], r"\(5,\).*ten prob"),
+        ([layers.Dense(10), layers.Flatten(), layers.Dense(10)], "Flatten"),
+        ([layers.LeakyReLU(), layers.Flatten(), layers.Dense(10)], "LeakyReLU"),
+        ([layers.ReLU(6), layers.Flatten(), layers.Dense(10)], "ReLU"),
+        (
+            [layers.Conv2D(2, 3, dilation_rate=2), layers.Flatten(), layers.Dense(10)],
+            "gaps",
+        ),
+        ([layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(10)], "Average"),
+    ],
+)
+def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):
+    model = keras.Sequential([keras.Input((28, 28, 1)), *network])
+    with pytest.raises(ValueError, match=words):
+        reader_page(model, tmp_path / "reader.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_with_branches_is_refused(tmp_path):
+    image = keras.Input((28, 28, 1))
+    one, other = layers.Flatten()(image), layers.Flatten()(image)
+    digits = layers.Dense(10)(layers.Add()([one, other]))
+    with pytest.raises(ValueError, match=r"Functional.*keras\.Sequential"):
+        reader_page(keras.Model(image, digits), tmp_path / "reader.html")
+
+
+def test_make_reader_writes_the_page_of_a_saved_network(reader, tmp_path):
+    saved = tmp_path / "my network.keras"
+    reader[0].save(saved)
+    command = [sys.executable, ROOT / "scripts" / "reader.py", saved]
+    command += ["--to", tmp_path / "pages" / "reader.html"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "reader.html" in done.stdout
+    written = (tmp_path / "pages" / "reader.html").read_text("utf-8")
+    assert written == reader[1].read_text("utf-8")
+    # A file that is none gets a sentence.
+    saved.write_text("no network")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "my network.keras" in done.stderr
+    assert "Traceback" not in done.stderr
