@@ -87,3 +87,22 @@ def test_no_rule_is_broader_than_needed():
 @pytest.mark.parametrize("text", ["accuracy 97.5%", "loss 0.42", "Keras 3.15.1"])
 def test_figures_are_never_sanitized(text):
     assert not any(re.search(regex, text) for regex in rules().values())
+
+
+@pytest.mark.parametrize(
+    ("tests", "claims"),
+    [
+        ("tests/test_course.py::test_what_is_no_lesson_is_a_line_in_the_table", False),
+        ("notebooks/00_start_here.ipynb", True),
+    ],
+)
+def test_the_last_line_speaks_of_notebooks_only_where_some_ran(tests, claims):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert " passed" in done.stdout
+    assert ("Notebooks ran on" in done.stdout) == claims
