@@ -12,8 +12,10 @@ from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
-PAPER = 48  # pixels of the longer side that the light on the paper is measured on
-FAINT = 0.08  # of the paper's light: what differs less from the paper is no ink
+PAPER = 96  # pixels of the longer side that the light on the paper is measured on
+# Of the longer side: ink is narrower than this, shadows and desks are wider.
+WIDTHS = (1 / 2, 1 / 4, 1 / 8)
+FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
 HOLES = 4  # what looks like one digit has no more, even badly drawn
 MOST = 50  # separate marks; a picture with more shows no row of digits
@@ -150,39 +152,59 @@ def fit_digit(ink):
 
 def _find_ink(grey, name):
     """Return how much ink there is, float32 from 0 to 1, whatever the light."""
+    found = None
+    for width in WIDTHS:
+        ink = _ink_narrower_than(width, grey)
+        if ink is None:
+            continue
+        if not _fills_a_side(ink > 0.5):
+            return ink
+        found = ink if found is None else found
+    if found is None:
+        raise PictureError(
+            f"{name} shows no ink: it is empty, or too faint, or all of one colour."
+        )
+    return found
+
+
+def _ink_narrower_than(width, grey):
+    """Return the ink in strokes narrower than a share of the picture, or None."""
     reduction = PAPER / max(grey.shape)
     size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
     small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    # The light on the paper, first as a plane, found from what lies close to it.
-    y, x = (axis.ravel() - axis.mean() for axis in np.indices(small.shape))
-    terms, values = np.stack([np.ones_like(x), x, y], axis=1), small.ravel()
-    kept = np.ones(small.size, bool)
-    for _ in range(4):
-        weights = np.linalg.pinv(terms[kept].T @ terms[kept]) @ terms[kept].T
-        rest = values - terms @ (weights @ values[kept])
-        kept = abs(rest) <= rest.std()
-    rest = rest.reshape(small.shape)
-    rim = np.median(np.concatenate([rest[0], rest[-1], rest[:, 0], rest[:, -1]]))
-    paper = small - rest + rim
-    if rest.max() - rim > rim - rest.min():  # light on dark
-        grey, small, paper = 1 - grey, 1 - small, 1 - paper
-    # Then what a plane misses, such as the edge of a shadow: it is wider than ink.
-    light = ndimage.grey_closing(small / paper.clip(DARK), PAPER // 2)
-    paper = (paper * ndimage.gaussian_filter(light, 1)).astype(np.float32)
+    window = round(width * PAPER)
+    # Without dark strokes, and without light ones.
+    lighter = ndimage.grey_closing(small, window)
+    darker = ndimage.grey_opening(small, window)
+    dark, light = (lighter - small).max(), (small - darker).max()
+    if max(dark, light) < 2 * min(dark, light):
+        # Both: around a large digit, the paper is as narrow. What is at the rim is paper.
+        rim = np.median(
+            np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+        )
+        dark, light = rim - small.min(), small.max() - rim
+    if light > dark:
+        grey, lighter = 1 - grey, 1 - darker
+    paper = ndimage.gaussian_filter(lighter, 1)
     size = grey.shape[::-1]
     paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
     # Ink is what is darker than its paper, by more than the noise.
     ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
-    if np.ptp(ink) >= FAINT:
-        is_ink = ink > _otsu(ink)
-        none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
-        full = np.percentile(ink[is_ink], 75)
-        if full - none >= max(FAINT, 4 * spread):
-            # Half the ink stays half: there are the edges.
-            return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
-    raise PictureError(
-        f"{name} shows no ink: it is empty, or too faint, or all of one colour."
-    )
+    if np.ptp(ink) < FAINT:
+        return None
+    is_ink = ink > _otsu(ink)
+    none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
+    full = np.percentile(ink[is_ink], 75)
+    if full - none < max(FAINT, 4 * spread):
+        return None
+    # Half the ink stays half: there are the edges.
+    return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+
+
+def _fills_a_side(mask):
+    """Return whether a mark lies along more than half of a side: no digit does."""
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    return any(side.mean() > 0.5 for side in sides)
 
 
 def _otsu(values):

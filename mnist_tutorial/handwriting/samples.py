@@ -39,6 +39,16 @@ WAYS = {
     9: [["72 50 22 24 55 73 72", "72 74 69"], ["71 40 22 34 64 71", "71 75 58 29"]],
 }
 
+# Ways that are common in Europe and rare in MNIST: a 1 with a long upstroke or a foot,
+# a barred 7, a flat 3, an open 4, an 8 of two rings.
+EUROPEAN = {
+    1: [["15 51", "51 59"], ["24 51", "51 59"], ["33 51", "51 59", "29 79"]],
+    3: [["11 81", "81 44", "44 76 68 49 17"]],
+    4: [["31 16", "16 86", "63 69"], ["40 26", "26 76", "54 59"]],
+    7: [["13 11 71", "71 49", "36 66"], ["12 21 81", "81 55 49", "35 75"]],
+    8: [["50 32 54 72 50", "54 36 59 76 54"]],
+}
+
 
 def pen_strokes(digit, rng=None, *, way=0):
     """Return one way to write `digit` with a pen.
