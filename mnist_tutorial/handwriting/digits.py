@@ -18,6 +18,7 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8)
 FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
 HOLES = 4  # what looks like one digit has no more, even badly drawn
+PEN = 2.0  # pixels of a stroke at the least; half of MNIST's are wider than 2.15
 MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
@@ -128,8 +129,7 @@ def fit_digit(ink):
     if not ink.size or ink.max() <= 0:
         raise PictureError("There is no ink: draw a digit first.")
     # Crop it, and scale the longer side to 20 pixels.
-    rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
-    ink = Image.fromarray(ink[rows, columns])
+    ink = Image.fromarray(_widen_thin_strokes(_crop(ink)))
     scale = 20 / max(ink.size)
     size = [max(1, round(scale * side)) for side in ink.size]
     small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
@@ -145,6 +145,29 @@ def fit_digit(ink):
         255 * small / small.max()
     )
     return digit
+
+
+def _crop(ink):
+    rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
+    return ink[rows, columns]
+
+
+def _widen_thin_strokes(ink):
+    """Give strokes that would be thinner than MNIST's its width: another pen."""
+    solid = np.pad(ink > ink.max() / 2, 1)
+    depth = ndimage.distance_transform_edt(solid)
+    # Along the middle of a stroke, the edge lies half its width away.
+    middle = solid & (depth == ndimage.maximum_filter(depth, 3))
+    width = 2 * np.median(depth[middle]) - 0.5
+    wanted = PEN * max(ink.shape) / 20
+    if width >= wanted:
+        return ink
+    # The longer side grows by what is added, and so does a twentieth of it.
+    reach = (wanted - width) / 2 / (1 - PEN / 20)
+    room = int(np.ceil(reach)) + 1
+    ink = np.pad(ink / ink.max(), room)
+    distance = ndimage.distance_transform_edt(ink <= 0.5)
+    return _crop(np.maximum(ink, (reach + 0.5 - distance).clip(0, 1)).astype(ink.dtype))
 
 
 # --- finding the ink -----------------------------------------------------------
@@ -178,7 +201,7 @@ def _ink_narrower_than(width, grey):
     darker = ndimage.grey_opening(small, window)
     dark, light = (lighter - small).max(), (small - darker).max()
     if max(dark, light) < 2 * min(dark, light):
-        # Both: around a large digit, the paper is as narrow. What is at the rim is paper.
+        # Around a large digit the paper is as narrow: then the rim is paper.
         rim = np.median(
             np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
         )
