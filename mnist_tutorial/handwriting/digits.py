@@ -8,18 +8,12 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from mnist_tutorial.handwriting.page import find_ink, find_marks
 from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
-PAPER = 96  # pixels of the longer side that the light on the paper is measured on
-# Of the longer side: ink is narrower than this, shadows and desks are wider.
-WIDTHS = (1 / 2, 1 / 4, 1 / 8)
-FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
-DARK = 0.1  # of the lightest light: no paper is taken to be darker
-HOLES = 4  # what looks like one digit has no more, even badly drawn
 PEN = 2.0  # pixels of a stroke at the least; half of MNIST's are wider than 2.15
-MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
 def digit_from_image(image):
@@ -53,7 +47,7 @@ def digit_from_image(image):
     >>> digit.shape, int(digit.max())
     ((28, 28), 255)
     """
-    found = digits_from_image(image)
+    found = _digits(image, single=True)
     if len(found) > 1:
         raise PictureError(
             f"{name_of(image)} shows {len(found)} marks side by side, not one digit: "
@@ -63,7 +57,7 @@ def digit_from_image(image):
 
 
 def digits_from_image(image):
-    """Take all digits on a picture, from left to right.
+    """Take all digits on a picture, line by line, each from left to right.
 
     Parameters
     ----------
@@ -88,16 +82,7 @@ def digits_from_image(image):
     >>> [box for _, box in digits_from_image(page)]
     [(90, 60, 110, 240), (290, 60, 310, 240)]
     """
-    grey, size = read_grey(image)
-    ink = _find_ink(grey, name_of(image))
-    scale = np.array(size) / ink.shape[::-1]
-    found = []
-    for mask, (rows, columns) in _find_marks(ink, name_of(image)):
-        digit = fit_digit(np.where(mask, ink[rows, columns], 0))
-        corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
-        box = np.rint(corners * scale).astype(int).ravel().tolist()
-        found.append((digit, tuple(box)))
-    return sorted(found, key=lambda item: item[1][0])
+    return _digits(image, single=False)
 
 
 def fit_digit(ink):
@@ -147,6 +132,19 @@ def fit_digit(ink):
     return digit
 
 
+def _digits(image, *, single):
+    grey, size = read_grey(image)
+    ink = find_ink(grey, name_of(image))
+    scale = np.array(size) / ink.shape[::-1]
+    found = []
+    for mask, (rows, columns) in find_marks(ink, name_of(image), single=single):
+        digit = fit_digit(np.where(mask, ink[rows, columns], 0))
+        corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
+        box = np.rint(corners * scale).astype(int).ravel().tolist()
+        found.append((digit, tuple(box)))
+    return found
+
+
 def _crop(ink):
     rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
     return ink[rows, columns]
@@ -168,114 +166,3 @@ def _widen_thin_strokes(ink):
     ink = np.pad(ink / ink.max(), room)
     distance = ndimage.distance_transform_edt(ink <= 0.5)
     return _crop(np.maximum(ink, (reach + 0.5 - distance).clip(0, 1)).astype(ink.dtype))
-
-
-# --- finding the ink -----------------------------------------------------------
-
-
-def _find_ink(grey, name):
-    """Return how much ink there is, float32 from 0 to 1, whatever the light."""
-    found = None
-    for width in WIDTHS:
-        ink = _ink_narrower_than(width, grey)
-        if ink is None:
-            continue
-        if not _fills_a_side(ink > 0.5):
-            return ink
-        found = ink if found is None else found
-    if found is None:
-        raise PictureError(
-            f"{name} shows no ink: it is empty, or too faint, or all of one colour."
-        )
-    return found
-
-
-def _ink_narrower_than(width, grey):
-    """Return the ink in strokes narrower than a share of the picture, or None."""
-    reduction = PAPER / max(grey.shape)
-    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
-    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    window = round(width * PAPER)
-    # Without dark strokes, and without light ones.
-    lighter = ndimage.grey_closing(small, window)
-    darker = ndimage.grey_opening(small, window)
-    dark, light = (lighter - small).max(), (small - darker).max()
-    if max(dark, light) < 2 * min(dark, light):
-        # Around a large digit the paper is as narrow: then the rim is paper.
-        rim = np.median(
-            np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-        )
-        dark, light = rim - small.min(), small.max() - rim
-    if light > dark:
-        grey, lighter = 1 - grey, 1 - darker
-    paper = ndimage.gaussian_filter(lighter, 1)
-    size = grey.shape[::-1]
-    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
-    # Ink is what is darker than its paper, by more than the noise.
-    ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
-    if np.ptp(ink) < FAINT:
-        return None
-    is_ink = ink > _otsu(ink)
-    none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
-    full = np.percentile(ink[is_ink], 75)
-    if full - none < max(FAINT, 4 * spread):
-        return None
-    # Half the ink stays half: there are the edges.
-    return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
-
-
-def _fills_a_side(mask):
-    """Return whether a mark lies along more than half of a side: no digit does."""
-    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
-    return any(side.mean() > 0.5 for side in sides)
-
-
-def _otsu(values):
-    """Return the threshold that parts the values into the two tightest classes."""
-    counts, edges = np.histogram(values, 256)
-    below = counts.cumsum()[:-1]
-    total = (counts * edges[:-1]).cumsum()
-    mean = total[-1] / counts.sum()
-    part = below / counts.sum()
-    spread = (mean * below - total[:-1]) ** 2 / (part * (1 - part)).clip(1e-9)
-    return edges[1 + spread.argmax()]
-
-
-def _find_marks(ink, name):
-    """Yield the marks that may be digits, each as a mask and its (rows, columns)."""
-    # Parts with a small gap between them are one mark; specks are none.
-    mask = ink > 0.5
-    gap = max(1, max(ink.shape) // 100)
-    labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
-    labels[~mask] = 0
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    numbers = np.flatnonzero(areas >= areas.max() / 25)
-    if len(numbers) > MOST:
-        raise PictureError(
-            f"{name} shows {len(numbers)} separate marks, more than a row of digits "
-            "has: take a picture of the digits alone."
-        )
-    boxes = ndimage.find_objects(labels)
-    ends = [[(s.start, s.stop) for s in boxes[number - 1]] for number in numbers]
-    (top, bottom), (left, right) = np.array(ends).transpose(1, 2, 0)
-    # A part above another, such as the bar of a 5, belongs to the same digit.
-    shared = np.minimum.outer(right, right) - np.maximum.outer(left, left)
-    apart = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
-    narrower = np.minimum.outer(right - left, right - left)
-    taller = np.maximum.outer(bottom - top, bottom - top)
-    group = np.arange(len(numbers))
-    for one, other in np.argwhere((shared > narrower / 2) & (apart < taller / 4)):
-        group[group == group[other]] = group[one]
-    # What is full of holes is scribble, print or pattern.
-    for i in np.unique(group):
-        mask = np.isin(labels, numbers[group == i])
-        box = ndimage.find_objects(mask.astype(int))[0]
-        mask = mask[box]
-        holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
-        if n and (np.bincount(holes.ravel())[1:] > mask.size / 200).sum() > HOLES:
-            raise PictureError(
-                f"{name} shows a mark full of holes, which is no digit: take a picture "
-                "of the digits alone, filling the frame with paper."
-            )
-        yield mask, box

@@ -1,0 +1,305 @@
+"""Find the ink on a page, and the marks that may be digits."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from mnist_tutorial.handwriting.pictures import PictureError
+
+__all__ = ["find_ink", "find_marks"]
+
+PAPER = 96  # pixels of the longer side that the light on the paper is measured on
+# Of the longer side: ink is narrower than this, shadows and desks are wider.
+WIDTHS = (1 / 2, 1 / 4, 1 / 8)
+FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
+DARK = 0.1  # of the lightest light: no paper is taken to be darker
+PHOTO = 224  # pixels; a smaller picture shows nothing but its digits
+SPECK = 25  # times smaller than the largest mark
+HOLES = 4  # what looks like one digit has no more, even badly drawn
+MOST = 50  # separate marks; a picture with more shows no row of digits
+
+
+def find_ink(grey, name):
+    """Return how much ink there is, float32 from 0 to 1, whatever the light."""
+    found = None
+    for width in WIDTHS:
+        ink = _ink_narrower_than(width, grey)
+        if ink is None:
+            continue
+        if not _fills_a_side(ink > 0.5):
+            return ink
+        found = ink if found is None else found
+    if found is None:
+        raise PictureError(
+            f"{name} shows no ink: it is empty, or too faint, or all of one colour."
+        )
+    return found
+
+
+def _ink_narrower_than(width, grey):
+    """Return the ink in strokes narrower than a share of the picture, or None."""
+    reduction = PAPER / max(grey.shape)
+    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
+    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    window = round(width * PAPER)
+    # Without dark strokes, and without light ones.
+    lighter = ndimage.grey_closing(small, window)
+    darker = ndimage.grey_opening(small, window)
+    dark, light = (lighter - small).max(), (small - darker).max()
+    if max(dark, light) < 2 * min(dark, light):
+        # Around a large digit the paper is as narrow: then the rim is paper.
+        rim = np.median(
+            np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+        )
+        dark, light = rim - small.min(), small.max() - rim
+    if light > dark:
+        grey, lighter = 1 - grey, 1 - darker
+    paper = ndimage.gaussian_filter(lighter, 1)
+    size = grey.shape[::-1]
+    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
+    # Ink is what is darker than its paper, by more than the noise.
+    ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
+    if np.ptp(ink) < FAINT:
+        return None
+    is_ink = ink > _otsu(ink)
+    none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
+    full = np.percentile(ink[is_ink], 75)
+    if full - none < max(FAINT, 4 * spread):
+        return None
+    # Half the ink stays half: there are the edges.
+    return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+
+
+def _fills_a_side(mask):
+    """Return whether a mark lies along more than half of a side: no digit does."""
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    return any(side.mean() > 0.5 for side in sides)
+
+
+def _otsu(values):
+    """Return the threshold that parts the values into the two tightest classes."""
+    counts, edges = np.histogram(values, 256)
+    below = counts.cumsum()[:-1]
+    total = (counts * edges[:-1]).cumsum()
+    mean = total[-1] / counts.sum()
+    part = below / counts.sum()
+    spread = (mean * below - total[:-1]) ** 2 / (part * (1 - part)).clip(1e-9)
+    return edges[1 + spread.argmax()]
+
+
+@dataclass
+class Mark:
+    """Pieces of ink that belong together, and the box around them."""
+
+    numbers: list
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self):
+        return self.bottom - self.top
+
+    @property
+    def width(self):
+        return self.right - self.left
+
+    @property
+    def length(self):
+        return max(self.height, self.width)
+
+    def join(self, other):
+        return Mark(
+            self.numbers + other.numbers,
+            min(self.top, other.top),
+            max(self.bottom, other.bottom),
+            min(self.left, other.left),
+            max(self.right, other.right),
+        )
+
+    def surrounds(self, other):
+        return (
+            self.top < other.top
+            and other.bottom < self.bottom
+            and self.left < other.left
+            and other.right < self.right
+        )
+
+    def touches_rim(self, shape):
+        height, width = shape
+        return (
+            min(self.top, self.left) == 0
+            or self.bottom == height
+            or self.right == width
+        )
+
+
+def find_marks(ink, name, *, single):
+    """Find the marks that may be digits, and leave out what surrounds them.
+
+    Parameters
+    ----------
+    ink : ndarray of float32, shape (height, width)
+        As `find_ink` returns it.
+    name : str
+        Of the picture, for messages.
+    single : bool
+        Whether one digit is meant: then its pieces may be longer.
+
+    Returns
+    -------
+    list of (mask, (rows, columns))
+        Line by line, each from left to right: where each mark lies, as slices, and
+        which pixels there are its own.
+
+    Raises
+    ------
+    PictureError
+        If there are too many marks, or one full of holes.
+    """
+    mask = ink > 0.5
+    if max(mask.shape) > PHOTO:
+        mask = _without_surroundings(mask)
+    labels = _label(mask)
+    marks = _marks_of(labels)
+    if len(marks) > MOST:
+        raise PictureError(
+            f"{name} shows {len(marks)} separate marks, more than a row of digits "
+            "has: take a picture of the digits alone."
+        )
+    marks = _join(marks, shorter=0.7 if single else 0.5)
+    if max(mask.shape) > PHOTO:
+        marks = _without_cut_off(marks, mask.shape)
+    found = []
+    for mark in _in_lines(marks):
+        box = slice(mark.top, mark.bottom), slice(mark.left, mark.right)
+        own = np.isin(labels[box], mark.numbers)
+        if _count_holes(own) > HOLES:
+            raise PictureError(
+                f"{name} shows a mark full of holes, which is no digit: take a picture "
+                "of the digits alone, filling the frame with paper."
+            )
+        found.append((own, box))
+    return found
+
+
+def _label(mask):
+    """Give each piece of ink a number; what a small gap parts is one piece."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    tallest = max((mark.height for mark in _marks_of(labels)), default=0)
+    gap = max(1, tallest // 40)
+    labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
+    labels[~mask] = 0
+    return labels
+
+
+def _marks_of(labels):
+    """Return a mark for each piece that is no speck."""
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return [
+        Mark([number], rows.start, rows.stop, columns.start, columns.stop)
+        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
+        if areas[number] * SPECK >= areas.max()
+    ]
+
+
+# --- what is no digit ------------------------------------------------------------
+
+
+def _without_surroundings(mask):
+    """Leave out desk, margin, thumb and frame, unless nothing else is left."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    lengths = [
+        max(r.stop - r.start, c.stop - c.start) for r, c in ndimage.find_objects(labels)
+    ]
+    large = [
+        Mark([number], rows.start, rows.stop, columns.start, columns.stop)
+        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
+        if lengths[number - 1] > max(mask.shape) / 12
+    ]
+    inner = [mark for mark in large if not mark.touches_rim(mask.shape)]
+    if len(large) < 2 or not inner:
+        return mask
+    # Half the width of each mark, where it is widest.
+    depth = ndimage.distance_transform_edt(mask)
+    numbers = [mark.numbers[0] for mark in large]
+    widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
+    pen = np.median([widest[mark.numbers[0]] for mark in inner])
+    dropped = []
+    for mark in large:
+        number = mark.numbers[0]
+        if mark.touches_rim(mask.shape):
+            sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+            along = max((side == number).mean() for side in sides)
+            is_line = min(mark.height, mark.width) < mark.length / 8
+            if along > 0.5 or is_line or widest[number] > 2.5 * pen:
+                dropped.append(number)
+        elif widest[number] < mark.length / 20 and any(
+            mark.surrounds(other) and other.length > mark.length / 4 for other in large
+        ):
+            dropped.append(number)
+    kept = [mark for mark in inner if mark.numbers[0] not in dropped]
+    return mask & ~np.isin(labels, dropped) if kept else mask
+
+
+def _without_cut_off(marks, shape):
+    """Leave out small bits that the rim cuts off, beside whole marks."""
+    whole = [mark for mark in marks if not mark.touches_rim(shape)]
+    if not whole:
+        return marks
+    usual = np.median([mark.height for mark in whole])
+    return [mark for mark in marks if mark in whole or mark.height > usual / 2]
+
+
+def _count_holes(mask):
+    holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    if not n:
+        return 0
+    return int((np.bincount(holes.ravel())[1:] > mask.size / 200).sum())
+
+
+# --- what belongs together -------------------------------------------------------
+
+
+def _join(marks, shorter):
+    """Join the pieces of one digit, pair by pair, until none belong together."""
+    for one, other in combinations(marks, 2):
+        if _belong_together(one, other, shorter):
+            rest = [mark for mark in marks if mark not in (one, other)]
+            return _join([*rest, one.join(other)], shorter)
+    return marks
+
+
+def _belong_together(one, other, shorter):
+    """Tell whether two pieces are one digit: the bar of a 5, a broken stroke."""
+    tall = max(one.height, other.height)
+    across = max(one.left, other.left) - min(one.right, other.right)
+    down = max(one.top, other.top) - min(one.bottom, other.bottom)
+    # One above the other.
+    if -across > min(one.width, other.width) / 2 and down < tall / 4:
+        return True
+    # Side by side: two tall marks stay two.
+    both = one.join(other)
+    return (
+        max(across, down) < 0.15 * tall
+        and min(one.height, other.height) < shorter * tall
+        and both.width < 1.1 * both.height
+    )
+
+
+def _in_lines(marks):
+    """Sort marks as one reads them."""
+    lines = []
+    reach = -np.inf
+    for mark in sorted(marks, key=lambda mark: mark.top + mark.height / 4):
+        # A line ends where no mark's middle half goes on.
+        if mark.top + mark.height / 4 > reach:
+            lines.append([])
+        reach = max(reach, mark.bottom - mark.height / 4)
+        lines[-1].append(mark)
+    return [mark for line in lines for mark in sorted(line, key=lambda m: m.left)]
