@@ -29,6 +29,10 @@ def find_ink(grey, name):
         ink = _ink_narrower_than(width, grey)
         if ink is None:
             continue
+        sheet = _find_sheet(ink)
+        if sheet is not None:
+            # What lies beyond the sheet becomes paper, and all begins anew.
+            return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
         if not _fills_a_side(ink > 0.5):
             return ink
         found = ink if found is None else found
@@ -71,6 +75,30 @@ def _ink_narrower_than(width, grey):
         return None
     # Half the ink stays half: there are the edges.
     return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+
+
+def _find_sheet(ink):
+    """Return the inside of a written sheet that was taken for ink, or None."""
+    step = max(1, max(ink.shape) // PAPER)
+    small = ink[::step, ::step] > 0.5
+    labels, count = ndimage.label(small)
+    if not count:
+        return None
+    whole = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    filled = ndimage.binary_fill_holes(whole)
+    written = filled.sum() - whole.sum()
+    if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
+        return None
+    # A sheet has corners: turned upright, it fills its box.
+    for angle in range(-40, 50, 5):
+        turned = ndimage.rotate(filled.astype(float), angle, order=1) > 0.5
+        box = turned[ndimage.find_objects(turned.astype(int))[0]]
+        if box.mean() > 0.9:
+            break
+    else:
+        return None
+    inside = ndimage.binary_erosion(filled, iterations=2)
+    return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
 
 
 def _fills_a_side(mask):
@@ -163,6 +191,7 @@ def find_marks(ink, name, *, single):
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
+        mask = _without_lines(_without_lines(mask).T).T
         mask = _without_surroundings(mask)
     labels = _label(mask)
     marks = _marks_of(labels)
@@ -209,6 +238,29 @@ def _marks_of(labels):
 
 
 # --- what is no digit ------------------------------------------------------------
+
+
+def _without_lines(mask):
+    """Leave out the printed lines of ruled paper, at least three from left to right."""
+    # They may be at an angle, by so much over half the picture.
+    slack = max(mask.shape) // 60
+    length = mask.shape[1] // 2
+    runs = ndimage.maximum_filter1d(mask, slack, axis=0)
+    runs = ndimage.minimum_filter1d(runs, length, axis=1)
+    runs = ndimage.maximum_filter1d(runs, length, axis=1)
+    # The wide strokes of a large digit are no lines.
+    runs &= ~_opening_down(runs, 3 * slack)
+    if ndimage.label(runs)[1] < 3:
+        return mask
+    rest = mask & ~runs
+    # Where a stroke crosses a line, it goes on.
+    bridges = ~_opening_down(~rest, 2 * slack)
+    return rest | (bridges & mask)
+
+
+def _opening_down(mask, length):
+    least = ndimage.minimum_filter1d(mask, length, axis=0)
+    return ndimage.maximum_filter1d(least, length, axis=0)
 
 
 def _without_surroundings(mask):
