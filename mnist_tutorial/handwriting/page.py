@@ -230,10 +230,14 @@ def _marks_of(labels):
     """Return a mark for each piece that is no speck."""
     areas = np.bincount(labels.ravel())
     areas[0] = 0
+    least = areas.max() / SPECK
+    return [mark for mark in _boxes_of(labels) if areas[mark.numbers[0]] >= least]
+
+
+def _boxes_of(labels):
     return [
         Mark([number], rows.start, rows.stop, columns.start, columns.stop)
         for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
-        if areas[number] * SPECK >= areas.max()
     ]
 
 
@@ -266,37 +270,39 @@ def _opening_down(mask, length):
 def _without_surroundings(mask):
     """Leave out desk, margin, thumb and frame, unless nothing else is left."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    lengths = [
-        max(r.stop - r.start, c.stop - c.start) for r, c in ndimage.find_objects(labels)
-    ]
-    large = [
-        Mark([number], rows.start, rows.stop, columns.start, columns.stop)
-        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
-        if lengths[number - 1] > max(mask.shape) / 12
-    ]
-    inner = [mark for mark in large if not mark.touches_rim(mask.shape)]
-    if len(large) < 2 or not inner:
+    side = max(mask.shape)
+    pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 25]
+    inner = [mark for mark in pieces if not mark.touches_rim(mask.shape)]
+    # One digit is a good part of the picture; less than that may be a blot.
+    if len(inner) < 3:
+        inner = [mark for mark in inner if mark.length > side / 12]
+    if not inner or len(pieces) == 1:
         return mask
-    # Half the width of each mark, where it is widest.
+    # Half the width of each piece, where it is widest.
     depth = ndimage.distance_transform_edt(mask)
-    numbers = [mark.numbers[0] for mark in large]
+    numbers = [mark.numbers[0] for mark in pieces]
     widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
+    longest = max(mark.length for mark in inner)
+    rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     dropped = []
-    for mark in large:
+    for mark in pieces:
         number = mark.numbers[0]
         if mark.touches_rim(mask.shape):
-            sides = labels[0], labels[-1], labels[:, 0], labels[:, -1]
-            along = max((side == number).mean() for side in sides)
+            is_desk = max((rim == number).mean() for rim in rims) > 0.5
+            is_thumb = widest[number] > 2.5 * pen
             is_line = min(mark.height, mark.width) < mark.length / 8
-            if along > 0.5 or is_line or widest[number] > 2.5 * pen:
+            is_edge = mark.length > max(side / 2, 2 * longest)
+            if is_desk or is_thumb or is_line or is_edge:
                 dropped.append(number)
-        elif widest[number] < mark.length / 20 and any(
-            mark.surrounds(other) and other.length > mark.length / 4 for other in large
-        ):
-            dropped.append(number)
-    kept = [mark for mark in inner if mark.numbers[0] not in dropped]
-    return mask & ~np.isin(labels, dropped) if kept else mask
+        else:
+            is_thin = widest[number] < mark.length / 20
+            within = [other for other in pieces if mark.surrounds(other)]
+            if is_thin and any(other.length > mark.length / 4 for other in within):
+                dropped.append(number)
+    if all(mark.numbers[0] in dropped for mark in inner):
+        return mask
+    return mask & ~np.isin(labels, dropped)
 
 
 def _without_cut_off(marks, shape):
