@@ -19,14 +19,15 @@ PEN = 2.0  # pixels of a stroke at the least; half of MNIST's are wider than 2.1
 def digit_from_image(image):
     """Take the one digit on a picture, in the way that MNIST's digits were made.
 
-    Uneven light, the paper's texture, lines fainter than half the ink, and specks are
-    not taken for ink.
+    Uneven light, shadows, the desk around a sheet, printed lines, lines fainter than
+    half the ink, and specks are not taken for ink.
 
     Parameters
     ----------
-    image : str, path-like, PIL.Image.Image or ndarray
+    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
         A picture of any size, dark on light or light on dark: a file (PNG, JPEG,
-        WebP, GIF, BMP, TIFF), or an array of shape (height, width) or (height, width,
+        WebP, GIF, BMP, TIFF; HEIC with pillow-heif), its bytes, the value of an
+        ipywidgets.FileUpload, or an array of shape (height, width) or (height, width,
         channels) with 1, 3 or 4 channels (grey, RGB, RGBA), of any real type and scale.
 
     Returns
@@ -61,7 +62,7 @@ def digits_from_image(image):
 
     Parameters
     ----------
-    image : str, path-like, PIL.Image.Image or ndarray
+    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
         As for `digit_from_image`. Digits must not touch each other.
 
     Returns
