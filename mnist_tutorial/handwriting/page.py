@@ -23,24 +23,70 @@ MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
 def find_ink(grey, name):
-    """Return how much ink there is, float32 from 0 to 1, whatever the light."""
-    found = None
-    for width in WIDTHS:
-        ink = _ink_narrower_than(width, grey)
-        if ink is None:
-            continue
-        sheet = _find_sheet(ink)
-        if sheet is not None:
-            # What lies beyond the sheet becomes paper, and all begins anew.
-            return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
-        if not _fills_a_side(ink > 0.5):
-            return ink
-        found = ink if found is None else found
+    """Return how much ink there is, whatever the light.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (height, width)
+        0 (black) to 1.
+    name : str
+        Of the picture, for messages.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        0 (paper) to 1 (ink).
+
+    Raises
+    ------
+    PictureError
+        If there is no ink.
+
+    Examples
+    --------
+    >>> page = np.full((120, 100), 0.9, np.float32)
+    >>> page[20:100, 45:55] = 0.2
+    >>> ink = find_ink(page, "page.png")
+    >>> float(ink[60, 50]), float(ink[60, 20])
+    (1.0, 0.0)
+    """
+    # Where ink seems to lie along a side, light that falls off to it may be the cause.
+    for is_even in (True, False):
+        evened = grey if is_even else grey / _slope_of_light(grey)
+        found = None
+        for width in WIDTHS:
+            ink = _ink_narrower_than(width, evened)
+            if ink is None:
+                continue
+            sheet = _find_sheet(ink)
+            if sheet is not None:
+                # What lies beyond it becomes paper, and all begins anew.
+                return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
+            if not _fills_a_side(ink > 0.5):
+                return ink
+            found = ink if found is None else found
     if found is None:
         raise PictureError(
             f"{name} shows no ink: it is empty, or too faint, or all of one colour."
         )
     return found
+
+
+def _slope_of_light(grey):
+    """Return the light as a plane, found from the pixels that lie close to it."""
+    y, x = np.indices(grey.shape, np.float32)
+    terms = np.stack([np.ones_like(x), x / x.size, y / y.size])
+    step = max(1, max(grey.shape) // PAPER)
+    few, values = (
+        terms[:, ::step, ::step].reshape(3, -1).T,
+        grey[::step, ::step].ravel(),
+    )
+    kept = np.ones(values.size, bool)
+    for _ in range(4):
+        weights, *_ = np.linalg.lstsq(few[kept], values[kept])
+        rest = abs(values - few @ weights)
+        kept = rest <= rest.std()
+    return np.tensordot(weights, terms, 1).clip(DARK).astype(np.float32)
 
 
 def _ink_narrower_than(width, grey):
@@ -201,8 +247,6 @@ def find_marks(ink, name, *, single):
             "has: take a picture of the digits alone."
         )
     marks = _join(marks, shorter=0.7 if single else 0.5)
-    if max(mask.shape) > PHOTO:
-        marks = _without_cut_off(marks, mask.shape)
     found = []
     for mark in _in_lines(marks):
         box = slice(mark.top, mark.bottom), slice(mark.left, mark.right)
@@ -271,8 +315,9 @@ def _without_surroundings(mask):
     """Leave out desk, margin, thumb and frame, unless nothing else is left."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     side = max(mask.shape)
-    pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 25]
+    pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
     inner = [mark for mark in pieces if not mark.touches_rim(mask.shape)]
+    inner = [mark for mark in inner if mark.length > side / 25]
     # One digit is a good part of the picture; less than that may be a blot.
     if len(inner) < 3:
         inner = [mark for mark in inner if mark.length > side / 12]
@@ -293,7 +338,8 @@ def _without_surroundings(mask):
             is_thumb = widest[number] > 2.5 * pen
             is_line = min(mark.height, mark.width) < mark.length / 8
             is_edge = mark.length > max(side / 2, 2 * longest)
-            if is_desk or is_thumb or is_line or is_edge:
+            is_cut_off = mark.length < longest / 2
+            if is_desk or is_thumb or is_line or is_edge or is_cut_off:
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
@@ -303,15 +349,6 @@ def _without_surroundings(mask):
     if all(mark.numbers[0] in dropped for mark in inner):
         return mask
     return mask & ~np.isin(labels, dropped)
-
-
-def _without_cut_off(marks, shape):
-    """Leave out small bits that the rim cuts off, beside whole marks."""
-    whole = [mark for mark in marks if not mark.touches_rim(shape)]
-    if not whole:
-        return marks
-    usual = np.median([mark.height for mark in whole])
-    return [mark for mark in marks if mark in whole or mark.height > usual / 2]
 
 
 def _count_holes(mask):
