@@ -274,8 +274,13 @@ def _marks_of(labels):
     """Return a mark for each piece that is no speck."""
     areas = np.bincount(labels.ravel())
     areas[0] = 0
-    least = areas.max() / SPECK
-    return [mark for mark in _boxes_of(labels) if areas[mark.numbers[0]] >= least]
+    marks = _boxes_of(labels)
+    longest = max((mark.length for mark in marks), default=0)
+    return [
+        mark
+        for mark in marks
+        if areas[mark.numbers[0]] >= areas.max() / SPECK and mark.length >= longest / 6
+    ]
 
 
 def _boxes_of(labels):
