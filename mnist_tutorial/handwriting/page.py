@@ -62,7 +62,7 @@ def find_ink(grey, name):
             if sheet is not None:
                 # What lies beyond it becomes paper, and all begins anew.
                 return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
-            if not _fills_a_side(ink > 0.5):
+            if _is_written(ink > 0.5):
                 return ink
             found = ink if found is None else found
     if found is None:
@@ -147,10 +147,17 @@ def _find_sheet(ink):
     return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
 
 
-def _fills_a_side(mask):
-    """Return whether a mark lies along more than half of a side: no digit does."""
+def _is_written(mask):
+    """Tell whether this may be writing: no shadow lies along a side of it."""
     sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
-    return any(side.mean() > 0.5 for side in sides)
+    if all(side.mean() <= 0.5 for side in sides):
+        return True
+    # A single stroke may, such as the bar of a 7 that fills its picture.
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    marks = [m for m in _boxes_of(labels) if m.length > max(mask.shape) / 12]
+    widest = ndimage.distance_transform_edt(np.pad(mask, 1)).max()
+    is_stroke = widest < max(mask.shape) / 8
+    return is_stroke and len(marks) == 1 and marks[0].width > mask.shape[1] / 3
 
 
 def _otsu(values):
@@ -222,7 +229,7 @@ def find_marks(ink, name, *, single):
     name : str
         Of the picture, for messages.
     single : bool
-        Whether one digit is meant: then its pieces may be longer.
+        Whether one digit is meant: then larger pieces are taken for one.
 
     Returns
     -------
@@ -246,7 +253,7 @@ def find_marks(ink, name, *, single):
             f"{name} shows {len(marks)} separate marks, more than a row of digits "
             "has: take a picture of the digits alone."
         )
-    marks = _join(marks, shorter=0.7 if single else 0.5)
+    marks = _join(marks, single)
     found = []
     for mark in _in_lines(marks):
         box = slice(mark.top, mark.bottom), slice(mark.left, mark.right)
@@ -366,16 +373,16 @@ def _count_holes(mask):
 # --- what belongs together -------------------------------------------------------
 
 
-def _join(marks, shorter):
+def _join(marks, single):
     """Join the pieces of one digit, pair by pair, until none belong together."""
     for one, other in combinations(marks, 2):
-        if _belong_together(one, other, shorter):
+        if _belong_together(one, other, single):
             rest = [mark for mark in marks if mark not in (one, other)]
-            return _join([*rest, one.join(other)], shorter)
+            return _join([*rest, one.join(other)], single)
     return marks
 
 
-def _belong_together(one, other, shorter):
+def _belong_together(one, other, single):
     """Tell whether two pieces are one digit: the bar of a 5, a broken stroke."""
     tall = max(one.height, other.height)
     across = max(one.left, other.left) - min(one.right, other.right)
@@ -383,13 +390,15 @@ def _belong_together(one, other, shorter):
     # One above the other.
     if -across > min(one.width, other.width) / 2 and down < tall / 4:
         return True
-    # Side by side: two tall marks stay two.
+    # Side by side: two tall marks stay two, unless hardly a gap is between them.
     both = one.join(other)
-    return (
-        max(across, down) < 0.15 * tall
-        and min(one.height, other.height) < shorter * tall
-        and both.width < 1.1 * both.height
-    )
+    if both.width > 1.1 * both.height:
+        return False
+    apart = max(across, down)
+    if single and apart < 0.06 * tall:
+        return True
+    is_small = min(one.height, other.height) < (0.7 if single else 0.5) * tall
+    return is_small and apart < 0.15 * tall
 
 
 def _in_lines(marks):
