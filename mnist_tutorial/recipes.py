@@ -394,7 +394,7 @@ RECIPES = {
 }
 
 
-def network_at_hand(digits, folder=None):
+def network_at_hand(digits, folder=None, *, name=AT_HAND):
     """Return a trained network, for lessons about something else than training.
 
     It is trained once, on all training images but the last 5,000, with a progress
@@ -408,6 +408,8 @@ def network_at_hand(digits, folder=None):
     folder : str or path-like, optional
         Where the network is kept; the course's ``models/`` by default. A file that
         does not fit is passed over, and left as it is.
+    name : str
+        Of the recipe, one of `RECIPES`.
 
     Returns
     -------
@@ -418,8 +420,8 @@ def network_at_hand(digits, folder=None):
     >>> model = network_at_hand(load_mnist())  # doctest: +SKIP
     """
     (x, y), _ = digits
-    recipe = RECIPES[AT_HAND]
-    name = f"{AT_HAND}-{digits.name.replace(' ', '-')}"
+    recipe = RECIPES[name]
+    name = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
         name += f"-{hashlib.sha256(x).hexdigest()[:8]}"
     folder = course_folder("models") if folder is None else Path(folder)
