@@ -298,7 +298,7 @@ def _other_hands():
     # Loaded here: most recipes need no pictures.
     from mnist_tutorial.handwriting.samples import european_digits, other_marks
 
-    digits, labels = european_digits(4400)
+    digits, labels = european_digits(8000)
     marks = other_marks(8000)
     no_digit = np.full((len(marks), 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
@@ -375,7 +375,7 @@ RECIPES = {
         layers=lambda: _course(16),
         optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
         batch_size=128,
-        epochs=3,
+        epochs=4,
         parameters=80_730,
         source="this course, lesson 6: made for other people's handwriting",
         smoothing=0.1,
@@ -388,6 +388,7 @@ RECIPES = {
             "pen": 0.8,
             "fade": 0.4,
         },
+        plain_epochs=1,
         others=_other_hands,
         steps_per_execution=10,
     ),
