@@ -67,7 +67,7 @@ class DrawingPad(anywidget.AnyWidget):
     def __init__(self, read, digit=5, threshold=0):
         super().__init__()
         self._read = read
-        self.threshold = threshold
+        self.threshold = float(threshold)
         self.strokes = [
             (0.15 * SIDE + 0.7 * SIDE * stroke).round(1).tolist()
             for stroke in pen_strokes(digit)

@@ -241,6 +241,13 @@ def find_marks(ink, name, *, single):
     ------
     PictureError
         If there are too many marks, or one full of holes.
+
+    Examples
+    --------
+    >>> ink = np.zeros((300, 400), np.float32)
+    >>> ink[60:240, 90:110] = ink[60:240, 290:310] = 1
+    >>> [box[1] for _, box in find_marks(ink, "page.png", single=False)]
+    [slice(90, 110, None), slice(290, 310, None)]
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:

@@ -266,7 +266,8 @@ def made_drawings(n, seed=0):
 
 def _write_with_pen(digit, rng):
     strokes = [60 + 80 * stroke for stroke in pen_strokes(digit, rng)]
-    return draw_strokes(strokes, SIDE, rng.uniform(4, 18))
+    # 0.4 to 4 pixels wide, once the digit has 20.
+    return draw_strokes(strokes, SIDE, rng.uniform(1.3, 13))
 
 
 def _set_in_font(sign, rng, fonts=FONTS, size=110):
