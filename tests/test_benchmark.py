@@ -246,3 +246,24 @@ def test_a_folder_without_labels_gets_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["handwriting.py", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"labels\.csv cannot be used"):
         handwriting.main()
+
+
+def strangers_read(name):
+    """Return how many strangers' single digits a recipe read, of how many."""
+    report = json.loads((ROOT / "benchmarks" / "handwriting.json").read_text())
+    kinds = report["recipes"][name]["kinds"].items()
+    singles = [count for kind, count in kinds if not kind.startswith("row")]
+    return sum(c["read"] for c in singles), sum(c["pictures"] for c in singles)
+
+
+def test_texts_say_what_was_measured_on_strangers_digits():
+    lesson = (ROOT / "notebooks" / "06_your_own_handwriting.ipynb").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shares = [
+        f"{100 * read / n:.1f} %"
+        for read, n in map(strangers_read, ("fast", "reader", "accurate"))
+    ]
+    assert "| all | 502 | {} | {} | {} |".format(*shares) in lesson
+    fast, reader, accurate = shares
+    sentence = f"it reads {reader}, where *fast* reads {fast} and *accurate* {accurate}"
+    assert sentence in readme
