@@ -8,8 +8,12 @@ __all__ = ["Jiggled", "jiggle"]
 KNOTS = 5  # along each side: where the waves of an image are drawn
 
 
-def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1):
-    """Turn, scale, move, slant and bend every image by random amounts of its own.
+def jiggle(
+    images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, pen=0, fade=0, share=1
+):
+    """Vary every image by random amounts of its own.
+
+    It is turned, scaled, moved, slanted and bent, and its strokes get another pen.
 
     Parameters
     ----------
@@ -27,6 +31,10 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
     wave : float
         Every part of the image moves a little on its own, smoothly: the standard
         deviation of that at 5 × 5 knots, in pixels; less between them.
+    pen : float
+        Strokes get up to so many pixels wider or narrower; at most 1.
+    fade : float
+        Strokes lose up to this share of their light.
     share : float
         The chance of each image to be varied at all.
 
@@ -54,6 +62,10 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
     def draw(reach):
         return (rng.uniform(-reach, reach, n) * varied)[:, None, None]
 
+    if pen:
+        images = _with_other_pens(images, draw(pen)[..., None])
+    if fade:
+        images = images * (1 - abs(draw(fade)[..., None])).astype("float32")
     angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     # Where each pixel of the result comes from, counted from the middle.
@@ -68,6 +80,15 @@ def jiggle(images, rng, *, turn=10, zoom=0.1, shift=2, slant=0, wave=0, share=1)
         rows = rows + down
         columns = columns + right
     return _sample(images, rows + middle, columns + middle)
+
+
+def _with_other_pens(images, wider):
+    """Move each image towards the lightest, or the darkest, of neighbouring pixels."""
+    windows = [images, np.roll(images, 1, axis=1)]
+    windows += [np.roll(image, 1, axis=2) for image in windows]
+    thick = np.maximum.reduce(windows) - images
+    thin = images - np.minimum.reduce(windows)
+    return images + np.where(wider > 0, wider * thick, wider * thin).astype("float32")
 
 
 def _knot_weights(size):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
@@ -49,6 +50,9 @@ class Recipe:
     plain_epochs : int
         How many of the last epochs show the images as they are instead. A training
         of no more epochs than these jiggles nothing.
+    others : callable, optional
+        Takes nothing and returns images, uint8 of shape (n, 28, 28), and their ten
+        probabilities each, to be learnt beside the given ones.
     steps_per_execution : int
         Steps that TensorFlow takes in one go: less overhead for small networks.
 
@@ -68,6 +72,7 @@ class Recipe:
     smoothing: float = 0.0
     jiggled: dict | None = None
     plain_epochs: int = 0
+    others: Callable | None = None
     steps_per_execution: int = 1
 
     def __post_init__(self):
@@ -140,6 +145,10 @@ class Recipe:
         epochs = epochs or self.epochs
         keras.utils.set_random_seed(seed)
         y = keras.utils.to_categorical(y, 10)
+        if self.others is not None:
+            images, probabilities = self.others()
+            images = images[..., None].astype("float32") / 255
+            x, y = np.concatenate([x, images]), np.concatenate([y, probabilities])
         options.setdefault("verbose", 0)
         if self.jiggled is None:
             steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
@@ -284,6 +293,18 @@ def _course(width):
     ]
 
 
+def _other_hands():
+    """Make what MNIST lacks: European ways of writing, and what is no digit."""
+    # Loaded here: most recipes need no pictures.
+    from mnist_tutorial.handwriting.samples import european_digits, other_marks
+
+    digits, labels = european_digits(8000)
+    marks = other_marks(8000)
+    no_digit = np.full((len(marks), 10), 0.1)
+    probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
+    return np.concatenate([digits, marks]), probabilities
+
+
 RECIPES = {
     "dense_tanh": Recipe(
         layers=_dense_tanh,
@@ -350,10 +371,31 @@ RECIPES = {
         plain_epochs=6,
         steps_per_execution=10,
     ),
+    "reader": Recipe(
+        layers=lambda: _course(16),
+        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
+        batch_size=128,
+        epochs=4,
+        parameters=80_730,
+        source="this course, lesson 6: made for other people's handwriting",
+        smoothing=0.1,
+        jiggled={
+            "turn": 15,
+            "zoom": 0.1,
+            "shift": 1.5,
+            "slant": 0.25,
+            "wave": 1,
+            "pen": 0.8,
+            "fade": 0.4,
+        },
+        plain_epochs=1,
+        others=_other_hands,
+        steps_per_execution=10,
+    ),
 }
 
 
-def network_at_hand(digits, folder=None):
+def network_at_hand(digits, folder=None, *, name=AT_HAND):
     """Return a trained network, for lessons about something else than training.
 
     It is trained once, on all training images but the last 5,000, with a progress
@@ -367,6 +409,8 @@ def network_at_hand(digits, folder=None):
     folder : str or path-like, optional
         Where the network is kept; the course's ``models/`` by default. A file that
         does not fit is passed over, and left as it is.
+    name : str
+        Of the recipe, one of `RECIPES`.
 
     Returns
     -------
@@ -377,8 +421,8 @@ def network_at_hand(digits, folder=None):
     >>> model = network_at_hand(load_mnist())  # doctest: +SKIP
     """
     (x, y), _ = digits
-    recipe = RECIPES[AT_HAND]
-    name = f"{AT_HAND}-{digits.name.replace(' ', '-')}"
+    recipe = RECIPES[name]
+    name = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
         name += f"-{hashlib.sha256(x).hexdigest()[:8]}"
     folder = course_folder("models") if folder is None else Path(folder)

@@ -78,6 +78,30 @@ def test_slanting_moves_the_top_to_the_side(spot):
     np.testing.assert_allclose(slanted.sum(axis=2)[:, 6:22], 2, atol=1e-3)
 
 
+def test_another_pen_is_up_to_a_pixel_wider_or_narrower(spot):
+    many = np.repeat(spot, 200, axis=0)
+    rng = np.random.default_rng(0)
+    drawn = jiggle(many, rng, turn=0, zoom=0, shift=0, pen=1)
+    assert drawn.dtype == np.float32
+    widths = drawn[:, 14, :, 0].sum(axis=1)
+    assert 3 <= widths.min() < 3.1
+    assert 4.9 < widths.max() <= 5
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    # What was given stays as it is.
+    assert many.sum() == 200 * 16
+
+
+def test_fading_takes_light_and_nothing_else(spot):
+    many = np.repeat(spot, 200, axis=0)
+    rng = np.random.default_rng(0)
+    faded = jiggle(many, rng, turn=0, zoom=0, shift=0, fade=0.5)
+    lights = faded.max(axis=(1, 2, 3))
+    assert 0.5 <= lights.min() < 0.52
+    assert 0.98 < lights.max() <= 1
+    np.testing.assert_allclose(faded, many * lights[:, None, None, None], atol=1e-3)
+
+
 def test_waves_move_each_part_on_its_own():
     dots = np.zeros((1, 28, 28, 1), np.float32)
     for row, column in ((6, 6), (6, 20), (20, 6), (20, 20)):

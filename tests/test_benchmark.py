@@ -5,7 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from mnist_tutorial import load_mnist
+from mnist_tutorial.data import DigitData
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,9 +31,9 @@ def measured(seed, seconds, right):
     }
 
 
-def load():
-    """Return `benchmarks/recipes.py` as a module of its own."""
-    path = ROOT / "benchmarks" / "recipes.py"
+def load(name="recipes"):
+    """Return a program of `benchmarks/` as a module of its own."""
+    path = ROOT / "benchmarks" / f"{name}.py"
     spec = importlib.util.spec_from_file_location("bench", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -204,3 +209,61 @@ def test_a_real_run(bench):
     assert run["seconds"] > 0
     assert run["cpu_seconds"] > 0
     assert 0 < run["interval"][0] < run["accuracy"] < run["interval"][1] < 1
+
+
+def test_strangers_pictures_are_counted_by_kind(tmp_path, monkeypatch, capsys):
+    handwriting = load("handwriting")
+    (x_train, y_train), (x_test, y_test) = load_mnist()
+    digits = DigitData((x_train[:3000], y_train[:3000]), (x_test[:500], y_test[:500]))
+    monkeypatch.setattr(handwriting, "load_mnist", lambda: digits)
+    Image.fromarray(255 - x_test[2]).resize((280, 280)).save(tmp_path / "one.png")
+    Image.new("L", (28, 28)).save(tmp_path / "none.png")
+    row = np.hstack([x_test[i] for i in (2, 5, 14)])
+    Image.fromarray(255 - row).resize((84 * 5, 28 * 5)).save(tmp_path / "row.png")
+    (tmp_path / "labels.csv").write_text(
+        "file,label,kind,source\none.png,1,scan,a\nnone.png,3,scan,b\nrow.png,111,row,c\n"
+    )
+    report = tmp_path / "report.json"
+    command = [
+        "handwriting.py",
+        str(tmp_path),
+        "--recipes",
+        "fast",
+        "--to",
+        str(report),
+    ]
+    monkeypatch.setattr(sys, "argv", command)
+    handwriting.main()
+    kinds = json.loads(report.read_text())["recipes"]["fast"]["kinds"]
+    assert kinds["scan"]["pictures"] == 2
+    assert kinds["scan"]["refused"] == 1
+    assert kinds["row"]["pictures"] == 1
+    assert "of 2" in capsys.readouterr().out
+
+
+def test_a_folder_without_labels_gets_a_sentence(tmp_path, monkeypatch):
+    handwriting = load("handwriting")
+    monkeypatch.setattr(sys, "argv", ["handwriting.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"labels\.csv cannot be used"):
+        handwriting.main()
+
+
+def strangers_read(name):
+    """Return how many strangers' single digits a recipe read, of how many."""
+    report = json.loads((ROOT / "benchmarks" / "handwriting.json").read_text())
+    kinds = report["recipes"][name]["kinds"].items()
+    singles = [count for kind, count in kinds if not kind.startswith("row")]
+    return sum(c["read"] for c in singles), sum(c["pictures"] for c in singles)
+
+
+def test_texts_say_what_was_measured_on_strangers_digits():
+    lesson = (ROOT / "notebooks" / "06_your_own_handwriting.ipynb").read_text("utf-8")
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shares = [
+        f"{100 * read / n:.1f} %"
+        for read, n in map(strangers_read, ("fast", "reader", "accurate"))
+    ]
+    assert "| all | 502 | {} | {} | {} |".format(*shares) in lesson
+    fast, reader, accurate = shares
+    sentence = f"it reads {reader}, where *fast* reads {fast} and *accurate* {accurate}"
+    assert sentence in readme

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from mnist_tutorial.handwriting import samples
-from mnist_tutorial.handwriting.samples import draw_strokes, made_drawings, pen_strokes
+from mnist_tutorial.handwriting.samples import (
+    draw_strokes,
+    european_digits,
+    made_drawings,
+    other_marks,
+    pen_strokes,
+)
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -52,3 +58,41 @@ def test_every_third_drawing_is_light_on_dark():
     pictures, _ = made_drawings(30)
     light_on_dark = np.median(pictures, axis=(1, 2)) < pictures.mean(axis=(1, 2))
     np.testing.assert_array_equal(light_on_dark, np.arange(30) % 3 == 2)
+
+
+def test_european_digits_are_like_mnists_and_seeded():
+    digits, labels = european_digits(40)
+    assert digits.shape == (40, 28, 28)
+    assert digits.dtype == np.uint8
+    assert (digits.max(axis=(1, 2)) == 255).all()
+    assert not digits[:, :2].any()
+    assert set(labels) == set(samples.EUROPEAN)
+    # Each way comes again, drawn anew.
+    count = sum(map(len, samples.EUROPEAN.values()))
+    np.testing.assert_array_equal(labels[:count], labels[count : 2 * count])
+    assert (digits[0] != digits[count]).any()
+    np.testing.assert_array_equal(european_digits(40)[0], digits)
+    assert (european_digits(40, seed=1)[0] != digits).any()
+
+
+def test_other_marks_are_letters_then_scribbles():
+    marks = other_marks(40)
+    assert marks.shape == (40, 28, 28)
+    assert marks.dtype == np.uint8
+    assert (marks.max(axis=(1, 2)) == 255).all()
+    # The letters are those of the alphabet and the fonts that are asked for.
+    same = other_marks(40, letters="T", fonts=["DejaVuSans"])
+    for mark in same[:20]:
+        top = mark.any(axis=1).argmax()
+        widths = (mark > 127).sum(axis=1)
+        assert widths[top + 1] > 2 * widths[top + 10]
+    assert not (marks[:20] == same[:20]).all()
+    np.testing.assert_array_equal(other_marks(40), marks)
+
+
+def test_pens_of_made_drawings_reach_from_thin_to_thick():
+    pictures, _ = made_drawings(200)
+    ink = abs(pictures.astype(float) - np.median(pictures, axis=(1, 2), keepdims=True))
+    by_pen = np.arange(200) // 10 % 2 == 1
+    share = (ink > 60).mean(axis=(1, 2))[by_pen]
+    assert share.max() > 5 * share.min()

@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 PREDICT = "images => images.map((image) => predict(network, image))"
 FIT = """drawings => drawings.map((strokes) => {
-  const [width, height, values] = [SIDE, SIDE, drawInk(strokes, SIDE, WIDTH)];
-  return Array.from(fitDigit({ width, height, values }));
+  const values = drawInk(strokes, SIDE, penFor(strokes, WIDTH));
+  return Array.from(fitDigit({ width: SIDE, height: SIDE, values }));
 })""".replace("SIDE", str(SIDE)).replace("WIDTH", str(WIDTH))
 
 
@@ -122,8 +122,8 @@ def test_the_page_prepares_a_drawing_as_python_does(reader, open_page):
     random = np.random.default_rng(0)
     drawings = []
     for i in range(200):
-        size, angle = random.uniform(0.3, 0.8), random.normal(0, 0.15)
-        corner = random.uniform(0.05, 0.95 - size, 2)
+        size, angle = random.uniform(0.3, 1), random.normal(0, 0.15)
+        corner = random.uniform(0, 1 - size, 2)
         turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
         strokes = [stroke @ turn * size + corner for stroke in pen_strokes(i % 10)]
         drawings.append([(SIDE * stroke).round(1).tolist() for stroke in strokes])

@@ -247,6 +247,16 @@ def test_a_recipe_that_jiggles_holds_nothing_out():
         tiny(jiggled={"turn": 5})
 
 
+def test_others_are_learnt_beside_the_given_images(images):
+    others = np.full((24, 28, 28), 255, np.uint8), np.full((24, 10), 0.1)
+    recipe = tiny(others=lambda: others, validation_split=0.0)
+    _, history = recipe.train(*images)
+    assert history.params["steps"] == 4  # 40 images and 24 others, by 16
+    _, alone = tiny(validation_split=0.0).train(*images)
+    assert alone.params["steps"] == 3
+    assert history.history["loss"] != alone.history["loss"]
+
+
 def test_labels_are_smoothed(images):
     x, y = images
     sharp, smooth = (
@@ -274,7 +284,7 @@ def test_one_cycle_climbs_for_a_quarter_and_falls_to_zero():
     assert np.all(np.diff(rates[25:]) < 0)
 
 
-@pytest.mark.parametrize("name", ["fast", "accurate"])
+@pytest.mark.parametrize("name", ["fast", "accurate", "reader"])
 def test_our_own_recipes(name, images):
     recipe = recipes.RECIPES[name]
     model = recipe.build(steps=100)
@@ -288,6 +298,15 @@ def test_our_own_recipes(name, images):
     if name == "fast":
         assert epochs == (1, 0)
         assert recipe.jiggled is None
+    elif name == "reader":
+        assert epochs == (4, 1)
+        images, probabilities = recipe.others()
+        assert images.shape == (16_000, 28, 28)
+        assert images.dtype == np.uint8
+        digits = probabilities.max(axis=1) == 1
+        assert digits.sum() == 8_000
+        np.testing.assert_allclose(probabilities[~digits], 0.1)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     else:
         assert epochs == (13, 6)
         assert recipe.jiggled == {"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1}

@@ -8,28 +8,26 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from mnist_tutorial.handwriting.page import find_ink, find_marks
 from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
-PAPER = 48  # pixels of the longer side that the light on the paper is measured on
-FAINT = 0.08  # of the paper's light: what differs less from the paper is no ink
-DARK = 0.1  # of the lightest light: no paper is taken to be darker
-HOLES = 4  # what looks like one digit has no more, even badly drawn
-MOST = 50  # separate marks; a picture with more shows no row of digits
+PEN = 2.0  # pixels of a stroke at the least; half of MNIST's are wider than 2.15
 
 
 def digit_from_image(image):
     """Take the one digit on a picture, in the way that MNIST's digits were made.
 
-    Uneven light, the paper's texture, lines fainter than half the ink, and specks are
-    not taken for ink.
+    Uneven light, shadows, the desk around a sheet, printed lines, lines fainter than
+    half the ink, and specks are not taken for ink.
 
     Parameters
     ----------
-    image : str, path-like, PIL.Image.Image or ndarray
+    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
         A picture of any size, dark on light or light on dark: a file (PNG, JPEG,
-        WebP, GIF, BMP, TIFF), or an array of shape (height, width) or (height, width,
+        WebP, GIF, BMP, TIFF; HEIC with pillow-heif), its bytes, the value of an
+        ipywidgets.FileUpload, or an array of shape (height, width) or (height, width,
         channels) with 1, 3 or 4 channels (grey, RGB, RGBA), of any real type and scale.
 
     Returns
@@ -50,7 +48,7 @@ def digit_from_image(image):
     >>> digit.shape, int(digit.max())
     ((28, 28), 255)
     """
-    found = digits_from_image(image)
+    found = _digits(image, single=True)
     if len(found) > 1:
         raise PictureError(
             f"{name_of(image)} shows {len(found)} marks side by side, not one digit: "
@@ -60,11 +58,11 @@ def digit_from_image(image):
 
 
 def digits_from_image(image):
-    """Take all digits on a picture, from left to right.
+    """Take all digits on a picture, line by line, each from left to right.
 
     Parameters
     ----------
-    image : str, path-like, PIL.Image.Image or ndarray
+    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
         As for `digit_from_image`. Digits must not touch each other.
 
     Returns
@@ -85,16 +83,7 @@ def digits_from_image(image):
     >>> [box for _, box in digits_from_image(page)]
     [(90, 60, 110, 240), (290, 60, 310, 240)]
     """
-    grey, size = read_grey(image)
-    ink = _find_ink(grey, name_of(image))
-    scale = np.array(size) / ink.shape[::-1]
-    found = []
-    for mask, (rows, columns) in _find_marks(ink, name_of(image)):
-        digit = fit_digit(np.where(mask, ink[rows, columns], 0))
-        corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
-        box = np.rint(corners * scale).astype(int).ravel().tolist()
-        found.append((digit, tuple(box)))
-    return sorted(found, key=lambda item: item[1][0])
+    return _digits(image, single=False)
 
 
 def fit_digit(ink):
@@ -126,8 +115,7 @@ def fit_digit(ink):
     if not ink.size or ink.max() <= 0:
         raise PictureError("There is no ink: draw a digit first.")
     # Crop it, and scale the longer side to 20 pixels.
-    rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
-    ink = Image.fromarray(ink[rows, columns])
+    ink = Image.fromarray(_widen_thin_strokes(_crop(ink)))
     scale = 20 / max(ink.size)
     size = [max(1, round(scale * side)) for side in ink.size]
     small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
@@ -145,92 +133,37 @@ def fit_digit(ink):
     return digit
 
 
-# --- finding the ink -----------------------------------------------------------
+def _digits(image, *, single):
+    grey, size = read_grey(image)
+    ink = find_ink(grey, name_of(image))
+    scale = np.array(size) / ink.shape[::-1]
+    found = []
+    for mask, (rows, columns) in find_marks(ink, name_of(image), single=single):
+        digit = fit_digit(np.where(mask, ink[rows, columns], 0))
+        corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
+        box = np.rint(corners * scale).astype(int).ravel().tolist()
+        found.append((digit, tuple(box)))
+    return found
 
 
-def _find_ink(grey, name):
-    """Return how much ink there is, float32 from 0 to 1, whatever the light."""
-    reduction = PAPER / max(grey.shape)
-    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
-    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    # The light on the paper, first as a plane, found from what lies close to it.
-    y, x = (axis.ravel() - axis.mean() for axis in np.indices(small.shape))
-    terms, values = np.stack([np.ones_like(x), x, y], axis=1), small.ravel()
-    kept = np.ones(small.size, bool)
-    for _ in range(4):
-        weights = np.linalg.pinv(terms[kept].T @ terms[kept]) @ terms[kept].T
-        rest = values - terms @ (weights @ values[kept])
-        kept = abs(rest) <= rest.std()
-    rest = rest.reshape(small.shape)
-    rim = np.median(np.concatenate([rest[0], rest[-1], rest[:, 0], rest[:, -1]]))
-    paper = small - rest + rim
-    if rest.max() - rim > rim - rest.min():  # light on dark
-        grey, small, paper = 1 - grey, 1 - small, 1 - paper
-    # Then what a plane misses, such as the edge of a shadow: it is wider than ink.
-    light = ndimage.grey_closing(small / paper.clip(DARK), PAPER // 2)
-    paper = (paper * ndimage.gaussian_filter(light, 1)).astype(np.float32)
-    size = grey.shape[::-1]
-    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
-    # Ink is what is darker than its paper, by more than the noise.
-    ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
-    if np.ptp(ink) >= FAINT:
-        is_ink = ink > _otsu(ink)
-        none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
-        full = np.percentile(ink[is_ink], 75)
-        if full - none >= max(FAINT, 4 * spread):
-            # Half the ink stays half: there are the edges.
-            return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
-    raise PictureError(
-        f"{name} shows no ink: it is empty, or too faint, or all of one colour."
-    )
+def _crop(ink):
+    rows, columns = ndimage.find_objects((ink > ink.max() / 2).astype(int))[0]
+    return ink[rows, columns]
 
 
-def _otsu(values):
-    """Return the threshold that parts the values into the two tightest classes."""
-    counts, edges = np.histogram(values, 256)
-    below = counts.cumsum()[:-1]
-    total = (counts * edges[:-1]).cumsum()
-    mean = total[-1] / counts.sum()
-    part = below / counts.sum()
-    spread = (mean * below - total[:-1]) ** 2 / (part * (1 - part)).clip(1e-9)
-    return edges[1 + spread.argmax()]
-
-
-def _find_marks(ink, name):
-    """Yield the marks that may be digits, each as a mask and its (rows, columns)."""
-    # Parts with a small gap between them are one mark; specks are none.
-    mask = ink > 0.5
-    gap = max(1, max(ink.shape) // 100)
-    labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
-    labels[~mask] = 0
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    numbers = np.flatnonzero(areas >= areas.max() / 25)
-    if len(numbers) > MOST:
-        raise PictureError(
-            f"{name} shows {len(numbers)} separate marks, more than a row of digits "
-            "has: take a picture of the digits alone."
-        )
-    boxes = ndimage.find_objects(labels)
-    ends = [[(s.start, s.stop) for s in boxes[number - 1]] for number in numbers]
-    (top, bottom), (left, right) = np.array(ends).transpose(1, 2, 0)
-    # A part above another, such as the bar of a 5, belongs to the same digit.
-    shared = np.minimum.outer(right, right) - np.maximum.outer(left, left)
-    apart = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
-    narrower = np.minimum.outer(right - left, right - left)
-    taller = np.maximum.outer(bottom - top, bottom - top)
-    group = np.arange(len(numbers))
-    for one, other in np.argwhere((shared > narrower / 2) & (apart < taller / 4)):
-        group[group == group[other]] = group[one]
-    # What is full of holes is scribble, print or pattern.
-    for i in np.unique(group):
-        mask = np.isin(labels, numbers[group == i])
-        box = ndimage.find_objects(mask.astype(int))[0]
-        mask = mask[box]
-        holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
-        if n and (np.bincount(holes.ravel())[1:] > mask.size / 200).sum() > HOLES:
-            raise PictureError(
-                f"{name} shows a mark full of holes, which is no digit: take a picture "
-                "of the digits alone, filling the frame with paper."
-            )
-        yield mask, box
+def _widen_thin_strokes(ink):
+    """Give strokes that would be thinner than MNIST's its width: another pen."""
+    solid = np.pad(ink > ink.max() / 2, 1)
+    depth = ndimage.distance_transform_edt(solid)
+    # Along the middle of a stroke, the edge lies half its width away.
+    middle = solid & (depth == ndimage.maximum_filter(depth, 3))
+    width = 2 * np.median(depth[middle]) - 0.5
+    wanted = PEN * max(ink.shape) / 20
+    if width >= wanted:
+        return ink
+    # The longer side grows by what is added, and so does a twentieth of it.
+    reach = (wanted - width) / 2 / (1 - PEN / 20)
+    room = int(np.ceil(reach)) + 1
+    ink = np.pad(ink / ink.max(), room)
+    distance = ndimage.distance_transform_edt(ink <= 0.5)
+    return _crop(np.maximum(ink, (reach + 0.5 - distance).clip(0, 1)).astype(ink.dtype))

@@ -16,6 +16,16 @@ function drawInk(strokes, side, width) {
   return Float64Array.from({ length: side * side }, (_, i) => data[4 * i + 3] / 255);
 }
 
+// A pen that is two pixels wide once the drawing fits 20: MNIST's are no thinner.
+function penFor(strokes, width) {
+  const points = strokes.flat();
+  const reach = (i) => {
+    const values = points.map((point) => point[i]);
+    return Math.max(...values) - Math.min(...values);
+  };
+  return points.length ? Math.max(width, Math.max(reach(0), reach(1)) / 9) : width;
+}
+
 // A picture is { width, height, values }.
 function crop({ width, height, values }) {
   const half = values.reduce((a, b) => Math.max(a, b), 0) / 2;

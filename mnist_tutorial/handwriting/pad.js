@@ -192,7 +192,8 @@ function render({ model, el }) {
   let quiet;
 
   function say(words, p) {
-    const best = p.indexOf(Math.max(...p));
+    const highest = Math.max(...p);
+    const best = highest >= model.get("threshold") ? p.indexOf(highest) : -1;
     pad.querySelectorAll("li").forEach((row, digit) => {
       const percent = p.length ? `${Math.round(100 * p[digit])} %` : "";
       row.classList.toggle("best", digit === best);
@@ -206,9 +207,10 @@ function render({ model, el }) {
   function showAnswer() {
     clearTimeout(waiting);
     const p = model.get("probabilities");
-    const best = p.indexOf(Math.max(...p));
-    const reading = p.length ? `The network reads a ${best}.` : "Draw a digit.";
-    say(model.get("problem") || reading, p);
+    const highest = Math.max(...p);
+    const isKnown = highest >= model.get("threshold");
+    const reading = isKnown ? `The network reads a ${p.indexOf(highest)}.` : "No digit that I know.";
+    say(model.get("problem") || (p.length ? reading : "Draw a digit."), p);
   }
   const showSilence = () =>
     say("No answer. If the kernel was restarted, run the cell again.", []);

@@ -31,6 +31,8 @@ class DrawingPad(anywidget.AnyWidget):
         probabilities.
     digit : int
         What is drawn on the pad to begin with; the first stroke wipes it off.
+    threshold : float
+        A largest probability below this is "no digit that I know".
 
     Attributes
     ----------
@@ -54,6 +56,7 @@ class DrawingPad(anywidget.AnyWidget):
     strokes = traitlets.List().tag(sync=True)
     probabilities = traitlets.List().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
+    threshold = traitlets.Float().tag(sync=True)
     untouched = traitlets.Bool(True).tag(sync=True)
     # Changes drawn, and which of them was answered: so the browser knows of silence.
     drawn = traitlets.Int().tag(sync=True)
@@ -61,9 +64,10 @@ class DrawingPad(anywidget.AnyWidget):
     side = traitlets.Int(SIDE, read_only=True).tag(sync=True)
     width = traitlets.Int(WIDTH, read_only=True).tag(sync=True)
 
-    def __init__(self, read, digit=5):
+    def __init__(self, read, digit=5, threshold=0):
         super().__init__()
         self._read = read
+        self.threshold = float(threshold)
         self.strokes = [
             (0.15 * SIDE + 0.7 * SIDE * stroke).round(1).tolist()
             for stroke in pen_strokes(digit)
@@ -110,6 +114,8 @@ class DrawingPad(anywidget.AnyWidget):
             return "An empty drawing pad."
         answer = int(np.argmax(self.probabilities))
         p = self.probabilities[answer]
+        if p < self.threshold:
+            return "A drawing pad; the network sees no digit that it knows."
         return f"A drawing pad; the network reads a {answer} at {p:.0%}."
 
     def _repr_mimebundle_(self, **options):

@@ -1,10 +1,13 @@
 """Read a picture from wherever it comes into grey levels, or say why it is none."""
 
 import contextlib
+import io
+import math
 import os
 import struct
 import warnings
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +37,7 @@ def read_grey(image):
 
     Parameters
     ----------
-    image : str, path-like, PIL.Image.Image or ndarray
+    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
         As `mnist_tutorial.handwriting.digit_from_image` takes it.
 
     Returns
@@ -78,7 +81,7 @@ def read_grey(image):
     except UnidentifiedImageError:
         raise PictureError(
             f"{name} is no picture that can be read: save it as PNG or JPEG (a photo "
-            "in HEIC: export it as JPEG)."
+            "in HEIC: export it as JPEG, or pip install pillow-heif)."
         ) from None
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} is too large to be read: {error}") from None
@@ -90,14 +93,53 @@ def read_grey(image):
 
 
 def _open(image, name):
+    image = _unwrap(image)
     if isinstance(image, Image.Image):
         return contextlib.nullcontext(image)
+    if hasattr(image, "read"):
+        image.seek(0)
+        return Image.open(image, formats=_formats())
     if not isinstance(image, (str, os.PathLike)):
         return _as_picture(np.asarray(image), name)
+    if str(image).startswith(("http://", "https://")):
+        raise PictureError(
+            f"{name} is an address, not a file: download the picture, then name it."
+        )
     path = Path(image).expanduser()
     if "\0" in str(path) or not path.is_file():
         raise PictureError(f"{name} is no file: check the spelling and the folder.")
-    return Image.open(path, formats=FORMATS)
+    return Image.open(path, formats=_formats())
+
+
+def _unwrap(image):
+    """Take a file's bytes from whatever an upload in a notebook hands over."""
+    if isinstance(image, (tuple, list)) and image and isinstance(image[0], Mapping):
+        if len(image) > 1:
+            raise PictureError(
+                f"{len(image)} files were uploaded: take one of them, such as the "
+                "first, with [0]."
+            )
+        image = image[0]
+    if isinstance(image, Mapping):
+        if "content" not in image:
+            raise PictureError(
+                f"The upload holds {', '.join(map(str, image))}, but no content: give "
+                "the value of an ipywidgets.FileUpload, or a file's bytes."
+            )
+        image = image["content"]
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        image = io.BytesIO(image)
+    return image
+
+
+def _formats():
+    """Return what Pillow may read: HEIC, too, where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def _check_size(width, height, name):
@@ -111,6 +153,12 @@ def _check_size(width, height, name):
 def _as_picture(array, name):
     if array.dtype.kind not in "buif":
         raise PictureError(f"{name} holds {array.dtype}, where numbers are needed.")
+    side = math.isqrt(array.size)
+    if array.ndim == 1 and side**2 == array.size > 1:
+        raise PictureError(
+            f"{name} is flat, of shape {array.shape}: give it its rows back, with "
+            f"image.reshape({side}, {side})."
+        )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):

@@ -13,7 +13,7 @@ function show(digit) {
 }
 
 function read(strokes) {
-  const values = drawInk(strokes, network.side, network.width);
+  const values = drawInk(strokes, network.side, penFor(strokes, network.width));
   const digit = fitDigit({ width: network.side, height: network.side, values });
   show(digit ?? new Float64Array(28 * 28));
   return digit ? predict(network, digit.map((value) => value * network.unit)) : [];
@@ -21,7 +21,7 @@ function read(strokes) {
 
 // What the pad asks of a kernel's model, answered on the spot.
 const state = {
-  side: network.side, width: network.width, lowest: network.lowest,
+  side: network.side, width: network.width, threshold: network.threshold,
   strokes: [], untouched: false, drawn: 0, answered: 0, probabilities: [], problem: "",
 };
 const listeners = {};

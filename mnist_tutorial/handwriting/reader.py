@@ -20,7 +20,7 @@ SCRIPTS = ("network.js", "fit.js", "pad.js", "reader.js")
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax")  # as in network.js
 
 
-def reader_page(model, path):
+def reader_page(model, path, threshold=0):
     """Write a page that reads drawn digits with `model`, on any phone, offline.
 
     Parameters
@@ -32,6 +32,8 @@ def reader_page(model, path):
         Flatten, Dense and Dropout.
     path : str or path-like
         The HTML file; its folder is made.
+    threshold : float
+        A largest probability below this is "no digit that I know".
 
     Returns
     -------
@@ -52,6 +54,7 @@ def reader_page(model, path):
     '<!doctype html>'
     """
     network, weights = _describe(model)
+    network["threshold"] = float(threshold)
     script = "\n".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
     page = Template((HERE / "reader.html").read_text("utf-8")).substitute(
         parameters=f"{model.count_params():,}",

@@ -10,7 +10,15 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.interpolate import make_interp_spline
 
-__all__ = ["draw_strokes", "made_drawings", "pen_strokes"]
+from mnist_tutorial.handwriting.digits import fit_digit
+
+__all__ = [
+    "draw_strokes",
+    "european_digits",
+    "made_drawings",
+    "other_marks",
+    "pen_strokes",
+]
 
 SIDE = 200  # pixels of a made picture
 FONTS = [
@@ -39,6 +47,22 @@ WAYS = {
     9: [["72 50 22 24 55 73 72", "72 74 69"], ["71 40 22 34 64 71", "71 75 58 29"]],
 }
 
+# Ways that are common in Europe and rare in MNIST: a 1 with a long upstroke or a foot,
+# a barred 7, a flat 3, an open or a round 4, an 8 of two rings.
+EUROPEAN = {
+    1: [["15 51", "51 59"], ["24 51", "51 59"], ["33 51", "51 59", "29 79"]],
+    3: [["11 81", "81 44", "44 76 68 49 17"]],
+    4: [
+        ["31 16", "16 86", "63 69"],
+        ["40 26", "26 76", "54 59"],
+        ["31 25 57 73", "71 69"],
+    ],
+    7: [["13 11 71", "71 49", "36 66"], ["14 12 31 71", "71 49", "26 76"]],
+    8: [["50 32 54 72 50", "54 36 59 76 54"]],
+}
+# No letter that looks like a digit.
+LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
+
 
 def pen_strokes(digit, rng=None, *, way=0):
     """Return one way to write `digit` with a pen.
@@ -63,14 +87,17 @@ def pen_strokes(digit, rng=None, *, way=0):
     [(13, 2), (13, 2)]
     """
     ways = WAYS[digit]
-    chosen = ways[way if rng is None else rng.integers(len(ways))]
+    return _curves(ways[way if rng is None else rng.integers(len(ways))], rng)
+
+
+def _curves(way, rng=None, spread=0.025):
     moved = {}  # the same move for the same point, so that corners stay closed
     strokes = []
-    for stroke in chosen:
+    for stroke in way:
         points = []
         for name in stroke.split():
             if name not in moved:
-                move = rng.normal(0, 0.025, 2) if rng else 0
+                move = rng.normal(0, spread, 2) if rng else 0
                 moved[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
             points.append(moved[name])
         curve = make_interp_spline(
@@ -114,6 +141,94 @@ def draw_strokes(strokes, side, width):
     return np.asarray(large.reduce(3))
 
 
+def european_digits(n, seed=0):
+    """Make `n` digits in ways of writing that are common in Europe, as MNIST has them.
+
+    Parameters
+    ----------
+    n : int
+        How many; the ways in turn.
+    seed : int
+        The same seed makes the same digits.
+
+    Returns
+    -------
+    digits : ndarray of uint8, shape (n, 28, 28)
+    labels : ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> digits, labels = european_digits(3)
+    >>> digits.shape, labels.tolist()
+    ((3, 28, 28), [1, 1, 1])
+    """
+    rng = np.random.default_rng(seed)
+    ways = [(digit, way) for digit in EUROPEAN for way in EUROPEAN[digit]]
+    chosen = [ways[i % len(ways)] for i in range(n)]
+    digits = [_small(_curves(way, rng, spread=0.04), rng) for _, way in chosen]
+    return np.array(digits), np.array([digit for digit, _ in chosen])
+
+
+def other_marks(n, seed=0, letters=LETTERS, fonts=FONTS):
+    """Make `n` marks that are no digits, as MNIST would have them.
+
+    Half are letters, half scribbles of one to three strokes.
+
+    Parameters
+    ----------
+    n : int
+    seed : int
+        The same seed makes the same marks.
+    letters : str
+        What to choose from.
+    fonts : sequence of str
+        Names of fonts that come with matplotlib.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, 28, 28)
+        The letters come first.
+
+    Examples
+    --------
+    >>> other_marks(4).shape
+    (4, 28, 28)
+    """
+    rng = np.random.default_rng(seed)
+    marks = [
+        fit_digit(_set_in_font(rng.choice(list(letters)), rng, fonts, size=50))
+        for _ in range(n // 2)
+    ]
+    for _ in range(n - n // 2):
+        strokes = []
+        for _ in range(rng.integers(1, 4)):
+            points = rng.uniform(0, 1, (rng.integers(3, 9), 2))
+            bends = 3 if len(points) > 3 and rng.random() < 0.7 else 1
+            curve = make_interp_spline(np.linspace(0, 1, len(points)), points, k=bends)
+            strokes.append(curve(np.linspace(0, 1, 10 * len(points))))
+        marks.append(_small(strokes, rng))
+    return np.array(marks)
+
+
+def _small(strokes, rng):
+    """Turn, slant, stretch and draw strokes; return them as MNIST would have them."""
+    turn, slant, stretch = (
+        rng.normal(0, 0.15),
+        rng.normal(0, 0.15),
+        rng.uniform(0.6, 1.1),
+    )
+    matrix = [
+        [stretch * np.cos(turn), np.sin(turn)],
+        [slant - np.sin(turn), np.cos(turn)],
+    ]
+    strokes = [40 * (stroke - 0.5) @ matrix for stroke in strokes]
+    points = np.concatenate(strokes)
+    width = rng.uniform(2, 8)
+    room = points.min(axis=0) - width
+    side = int(np.ptp(points, axis=0).max() + 2 * width) + 1
+    return fit_digit(draw_strokes([stroke - room for stroke in strokes], side, width))
+
+
 def made_drawings(n, seed=0):
     """Make `n` pictures of digits, as if drawn and photographed by many people.
 
@@ -151,20 +266,22 @@ def made_drawings(n, seed=0):
 
 def _write_with_pen(digit, rng):
     strokes = [60 + 80 * stroke for stroke in pen_strokes(digit, rng)]
-    return draw_strokes(strokes, SIDE, rng.uniform(4, 18))
+    # 0.4 to 4 pixels wide, once the digit has 20.
+    return draw_strokes(strokes, SIDE, rng.uniform(1.3, 13))
 
 
-def _set_in_font(digit, rng):
+def _set_in_font(sign, rng, fonts=FONTS, size=110):
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    font = ImageFont.truetype(folder / f"{rng.choice(FONTS)}.ttf", 110)
-    picture = Image.new("L", (SIDE, SIDE))
+    font = ImageFont.truetype(folder / f"{rng.choice(fonts)}.ttf", size)
+    side = SIDE * size // 110
+    picture = Image.new("L", (side, side))
     ImageDraw.Draw(picture).text(
-        (SIDE / 2, SIDE / 2),
-        str(digit),
+        (side / 2, side / 2),
+        str(sign),
         fill=255,
         font=font,
         anchor="mm",
-        stroke_width=int(rng.integers(0, 6)),
+        stroke_width=int(rng.integers(0, size // 18)),
     )
     return np.asarray(picture)
 

@@ -1,0 +1,421 @@
+"""Find the ink on a page, and the marks that may be digits."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from mnist_tutorial.handwriting.pictures import PictureError
+
+__all__ = ["find_ink", "find_marks"]
+
+PAPER = 96  # pixels of the longer side that the light on the paper is measured on
+# Of the longer side: ink is narrower than this, shadows and desks are wider.
+WIDTHS = (1 / 2, 1 / 4, 1 / 8)
+FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
+DARK = 0.1  # of the lightest light: no paper is taken to be darker
+PHOTO = 224  # pixels; a smaller picture shows nothing but its digits
+SPECK = 25  # times smaller than the largest mark
+HOLES = 4  # what looks like one digit has no more, even badly drawn
+MOST = 50  # separate marks; a picture with more shows no row of digits
+
+
+def find_ink(grey, name):
+    """Return how much ink there is, whatever the light.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (height, width)
+        0 (black) to 1.
+    name : str
+        Of the picture, for messages.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        0 (paper) to 1 (ink).
+
+    Raises
+    ------
+    PictureError
+        If there is no ink.
+
+    Examples
+    --------
+    >>> page = np.full((120, 100), 0.9, np.float32)
+    >>> page[20:100, 45:55] = 0.2
+    >>> ink = find_ink(page, "page.png")
+    >>> float(ink[60, 50]), float(ink[60, 20])
+    (1.0, 0.0)
+    """
+    # Where ink seems to lie along a side, light that falls off to it may be the cause.
+    for is_even in (True, False):
+        evened = grey if is_even else grey / _slope_of_light(grey)
+        found = None
+        for width in WIDTHS:
+            ink = _ink_narrower_than(width, evened)
+            if ink is None:
+                continue
+            sheet = _find_sheet(ink)
+            if sheet is not None:
+                # What lies beyond it becomes paper, and all begins anew.
+                return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
+            if _is_written(ink > 0.5):
+                return ink
+            found = ink if found is None else found
+    if found is None:
+        raise PictureError(
+            f"{name} shows no ink: it is empty, or too faint, or all of one colour."
+        )
+    return found
+
+
+def _slope_of_light(grey):
+    """Return the light as a plane, found from the pixels that lie close to it."""
+    y, x = np.indices(grey.shape, np.float32)
+    terms = np.stack([np.ones_like(x), x / x.size, y / y.size])
+    step = max(1, max(grey.shape) // PAPER)
+    few, values = (
+        terms[:, ::step, ::step].reshape(3, -1).T,
+        grey[::step, ::step].ravel(),
+    )
+    kept = np.ones(values.size, bool)
+    for _ in range(4):
+        weights, *_ = np.linalg.lstsq(few[kept], values[kept])
+        rest = abs(values - few @ weights)
+        kept = rest <= rest.std()
+    return np.tensordot(weights, terms, 1).clip(DARK).astype(np.float32)
+
+
+def _ink_narrower_than(width, grey):
+    """Return the ink in strokes narrower than a share of the picture, or None."""
+    reduction = PAPER / max(grey.shape)
+    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
+    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    window = round(width * PAPER)
+    # Without dark strokes, and without light ones.
+    lighter = ndimage.grey_closing(small, window)
+    darker = ndimage.grey_opening(small, window)
+    dark, light = (lighter - small).max(), (small - darker).max()
+    if max(dark, light) < 2 * min(dark, light):
+        # Around a large digit the paper is as narrow: then the rim is paper.
+        rim = np.median(
+            np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+        )
+        dark, light = rim - small.min(), small.max() - rim
+    if light > dark:
+        grey, lighter = 1 - grey, 1 - darker
+    paper = ndimage.gaussian_filter(lighter, 1)
+    size = grey.shape[::-1]
+    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
+    # Ink is what is darker than its paper, by more than the noise.
+    ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
+    if np.ptp(ink) < FAINT:
+        return None
+    is_ink = ink > _otsu(ink)
+    none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
+    full = np.percentile(ink[is_ink], 75)
+    if full - none < max(FAINT, 4 * spread):
+        return None
+    # Half the ink stays half: there are the edges.
+    return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+
+
+def _find_sheet(ink):
+    """Return the inside of a written sheet that was taken for ink, or None."""
+    step = max(1, max(ink.shape) // PAPER)
+    small = ink[::step, ::step] > 0.5
+    labels, count = ndimage.label(small)
+    if not count:
+        return None
+    whole = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    filled = ndimage.binary_fill_holes(whole)
+    written = filled.sum() - whole.sum()
+    if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
+        return None
+    # A sheet has corners: turned upright, it fills its box.
+    for angle in range(-40, 50, 5):
+        turned = ndimage.rotate(filled.astype(float), angle, order=1) > 0.5
+        box = turned[ndimage.find_objects(turned.astype(int))[0]]
+        if box.mean() > 0.9:
+            break
+    else:
+        return None
+    inside = ndimage.binary_erosion(filled, iterations=2)
+    return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
+
+
+def _is_written(mask):
+    """Tell whether this may be writing: no shadow lies along a side of it."""
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    if all(side.mean() <= 0.5 for side in sides):
+        return True
+    # A single stroke may, such as the bar of a 7 that fills its picture.
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    marks = [m for m in _boxes_of(labels) if m.length > max(mask.shape) / 12]
+    widest = ndimage.distance_transform_edt(np.pad(mask, 1)).max()
+    is_stroke = widest < max(mask.shape) / 8
+    return is_stroke and len(marks) == 1 and marks[0].width > mask.shape[1] / 3
+
+
+def _otsu(values):
+    """Return the threshold that parts the values into the two tightest classes."""
+    counts, edges = np.histogram(values, 256)
+    below = counts.cumsum()[:-1]
+    total = (counts * edges[:-1]).cumsum()
+    mean = total[-1] / counts.sum()
+    part = below / counts.sum()
+    spread = (mean * below - total[:-1]) ** 2 / (part * (1 - part)).clip(1e-9)
+    return edges[1 + spread.argmax()]
+
+
+@dataclass
+class Mark:
+    """Pieces of ink that belong together, and the box around them."""
+
+    numbers: list
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self):
+        return self.bottom - self.top
+
+    @property
+    def width(self):
+        return self.right - self.left
+
+    @property
+    def length(self):
+        return max(self.height, self.width)
+
+    def join(self, other):
+        return Mark(
+            self.numbers + other.numbers,
+            min(self.top, other.top),
+            max(self.bottom, other.bottom),
+            min(self.left, other.left),
+            max(self.right, other.right),
+        )
+
+    def surrounds(self, other):
+        return (
+            self.top < other.top
+            and other.bottom < self.bottom
+            and self.left < other.left
+            and other.right < self.right
+        )
+
+    def touches_rim(self, shape):
+        height, width = shape
+        return (
+            min(self.top, self.left) == 0
+            or self.bottom == height
+            or self.right == width
+        )
+
+
+def find_marks(ink, name, *, single):
+    """Find the marks that may be digits, and leave out what surrounds them.
+
+    Parameters
+    ----------
+    ink : ndarray of float32, shape (height, width)
+        As `find_ink` returns it.
+    name : str
+        Of the picture, for messages.
+    single : bool
+        Whether one digit is meant: then larger pieces are taken for one.
+
+    Returns
+    -------
+    list of (mask, (rows, columns))
+        Line by line, each from left to right: where each mark lies, as slices, and
+        which pixels there are its own.
+
+    Raises
+    ------
+    PictureError
+        If there are too many marks, or one full of holes.
+
+    Examples
+    --------
+    >>> ink = np.zeros((300, 400), np.float32)
+    >>> ink[60:240, 90:110] = ink[60:240, 290:310] = 1
+    >>> [box[1] for _, box in find_marks(ink, "page.png", single=False)]
+    [slice(90, 110, None), slice(290, 310, None)]
+    """
+    mask = ink > 0.5
+    if max(mask.shape) > PHOTO:
+        mask = _without_lines(_without_lines(mask).T).T
+        mask = _without_surroundings(mask)
+    labels = _label(mask)
+    marks = _marks_of(labels)
+    if len(marks) > MOST:
+        raise PictureError(
+            f"{name} shows {len(marks)} separate marks, more than a row of digits "
+            "has: take a picture of the digits alone."
+        )
+    marks = _join(marks, single)
+    found = []
+    for mark in _in_lines(marks):
+        box = slice(mark.top, mark.bottom), slice(mark.left, mark.right)
+        own = np.isin(labels[box], mark.numbers)
+        if _count_holes(own) > HOLES:
+            raise PictureError(
+                f"{name} shows a mark full of holes, which is no digit: take a picture "
+                "of the digits alone, filling the frame with paper."
+            )
+        found.append((own, box))
+    return found
+
+
+def _label(mask):
+    """Give each piece of ink a number; what a small gap parts is one piece."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    tallest = max((mark.height for mark in _marks_of(labels)), default=0)
+    gap = max(1, tallest // 40)
+    labels, _ = ndimage.label(ndimage.maximum_filter(mask, 2 * gap + 1))
+    labels[~mask] = 0
+    return labels
+
+
+def _marks_of(labels):
+    """Return a mark for each piece that is no speck."""
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    marks = _boxes_of(labels)
+    longest = max((mark.length for mark in marks), default=0)
+    return [
+        mark
+        for mark in marks
+        if areas[mark.numbers[0]] >= areas.max() / SPECK and mark.length >= longest / 6
+    ]
+
+
+def _boxes_of(labels):
+    return [
+        Mark([number], rows.start, rows.stop, columns.start, columns.stop)
+        for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
+    ]
+
+
+# --- what is no digit ------------------------------------------------------------
+
+
+def _without_lines(mask):
+    """Leave out the printed lines of ruled paper, at least three from left to right."""
+    # They may be at an angle, by so much over half the picture.
+    slack = max(mask.shape) // 60
+    length = mask.shape[1] // 2
+    runs = ndimage.maximum_filter1d(mask, slack, axis=0)
+    runs = ndimage.minimum_filter1d(runs, length, axis=1)
+    runs = ndimage.maximum_filter1d(runs, length, axis=1)
+    # The wide strokes of a large digit are no lines.
+    runs &= ~_opening_down(runs, 3 * slack)
+    if ndimage.label(runs)[1] < 3:
+        return mask
+    rest = mask & ~runs
+    # Where a stroke crosses a line, it goes on.
+    bridges = ~_opening_down(~rest, 2 * slack)
+    return rest | (bridges & mask)
+
+
+def _opening_down(mask, length):
+    least = ndimage.minimum_filter1d(mask, length, axis=0)
+    return ndimage.maximum_filter1d(least, length, axis=0)
+
+
+def _without_surroundings(mask):
+    """Leave out desk, margin, thumb and frame, unless nothing else is left."""
+    labels, _ = ndimage.label(mask, np.ones((3, 3)))
+    side = max(mask.shape)
+    pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
+    inner = [mark for mark in pieces if not mark.touches_rim(mask.shape)]
+    inner = [mark for mark in inner if mark.length > side / 25]
+    # One digit is a good part of the picture; less than that may be a blot.
+    if len(inner) < 3:
+        inner = [mark for mark in inner if mark.length > side / 12]
+    if not inner or len(pieces) == 1:
+        return mask
+    # Half the width of each piece, where it is widest.
+    depth = ndimage.distance_transform_edt(mask)
+    numbers = [mark.numbers[0] for mark in pieces]
+    widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
+    pen = np.median([widest[mark.numbers[0]] for mark in inner])
+    longest = max(mark.length for mark in inner)
+    rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    dropped = []
+    for mark in pieces:
+        number = mark.numbers[0]
+        if mark.touches_rim(mask.shape):
+            is_desk = max((rim == number).mean() for rim in rims) > 0.5
+            is_thumb = widest[number] > 2.5 * pen
+            is_line = min(mark.height, mark.width) < mark.length / 8
+            is_edge = mark.length > max(side / 2, 2 * longest)
+            is_cut_off = mark.length < longest / 2
+            if is_desk or is_thumb or is_line or is_edge or is_cut_off:
+                dropped.append(number)
+        else:
+            is_thin = widest[number] < mark.length / 20
+            within = [other for other in pieces if mark.surrounds(other)]
+            if is_thin and any(other.length > mark.length / 4 for other in within):
+                dropped.append(number)
+    if all(mark.numbers[0] in dropped for mark in inner):
+        return mask
+    return mask & ~np.isin(labels, dropped)
+
+
+def _count_holes(mask):
+    holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    if not n:
+        return 0
+    return int((np.bincount(holes.ravel())[1:] > mask.size / 200).sum())
+
+
+# --- what belongs together -------------------------------------------------------
+
+
+def _join(marks, single):
+    """Join the pieces of one digit, pair by pair, until none belong together."""
+    for one, other in combinations(marks, 2):
+        if _belong_together(one, other, single):
+            rest = [mark for mark in marks if mark not in (one, other)]
+            return _join([*rest, one.join(other)], single)
+    return marks
+
+
+def _belong_together(one, other, single):
+    """Tell whether two pieces are one digit: the bar of a 5, a broken stroke."""
+    tall = max(one.height, other.height)
+    across = max(one.left, other.left) - min(one.right, other.right)
+    down = max(one.top, other.top) - min(one.bottom, other.bottom)
+    # One above the other.
+    if -across > min(one.width, other.width) / 2 and down < tall / 4:
+        return True
+    # Side by side: two tall marks stay two, unless hardly a gap is between them.
+    both = one.join(other)
+    if both.width > 1.1 * both.height:
+        return False
+    apart = max(across, down)
+    if single and apart < 0.06 * tall:
+        return True
+    is_small = min(one.height, other.height) < (0.7 if single else 0.5) * tall
+    return is_small and apart < 0.15 * tall
+
+
+def _in_lines(marks):
+    """Sort marks as one reads them."""
+    lines = []
+    reach = -np.inf
+    for mark in sorted(marks, key=lambda mark: mark.top + mark.height / 4):
+        # A line ends where no mark's middle half goes on.
+        if mark.top + mark.height / 4 > reach:
+            lines.append([])
+        reach = max(reach, mark.bottom - mark.height / 4)
+        lines[-1].append(mark)
+    return [mark for line in lines for mark in sorted(line, key=lambda m: m.left)]

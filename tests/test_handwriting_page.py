@@ -1,0 +1,236 @@
+"""What a photograph shows beside the digit, and what a digit falls apart into."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from mnist_tutorial.handwriting import (
+    PictureError,
+    digit_from_image,
+    digits_from_image,
+    fit_digit,
+)
+from mnist_tutorial.handwriting.page import find_ink
+from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
+
+HEIGHT, WIDTH = 600, 800
+
+
+def draw(digit=5, left=300, top=180, tall=240, pen=16, shape=(HEIGHT, WIDTH)):
+    """Return ink from 0 to 1: a digit somewhere on a page."""
+    strokes = [np.array([left, top]) + tall * stroke for stroke in pen_strokes(digit)]
+    return draw_strokes(strokes, max(shape), pen)[: shape[0], : shape[1]] / 255
+
+
+def on_paper(ink, paper=0.9, dark=0.15):
+    return paper + (dark - paper) * ink
+
+
+def same(one, other, most=8):
+    """Tell whether two digits differ little, but for a shift by a pixel."""
+    shifted = [np.roll(one, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    return min(np.abs(s.astype(float) - other).mean() for s in shifted) < most
+
+
+# --- what the photograph shows beside the digit -------------------------------------
+
+
+def dark_rim(page):
+    page[:15] = page[:, :20] = page[-15:] = page[:, -20:] = 0.1
+    return page
+
+
+def dark_rim_on_one_side(page):
+    page[:, :20] = 0.1
+    return page
+
+
+def desk_around_a_turned_sheet(page):
+    desk = np.full((1000, 1200), 0.3)
+    desk[200:800, 200:1000] = page
+    desk = Image.fromarray(desk.astype(np.float32))
+    return np.asarray(desk.rotate(5, Image.Resampling.BILINEAR, fillcolor=0.3))
+
+
+def desk_in_a_corner(page):
+    page[np.add.outer(np.arange(HEIGHT), np.arange(WIDTH)) < 240] = 0.3
+    return page
+
+
+def thumb(page):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    page[((x - 650) / 60) ** 2 + ((y - 600) / 130) ** 2 < 1] = 0.4
+    return page
+
+
+def soft_shadow_of_45_percent(page):
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    return page * (1 - 0.45 / (1 + np.exp(-(x + 0.4 * y - 560) / 10)))
+
+
+def hard_shadow(page):
+    page[:, 430:] *= 0.55
+    return page
+
+
+def red_margin(page):
+    page[:, 90:94] = 0.5
+    return page
+
+
+def window_frame_and_title_bar(page):
+    page[:3] = page[-3:] = page[:, :3] = page[:, -3:] = 0.2
+    page[3:40] = 0.35
+    return page
+
+
+def axes(page):
+    page[60:62, 60:740] = page[540:542, 60:740] = 0.1
+    page[60:542, 60:62] = page[60:542, 738:740] = 0.1
+    for tick in range(100, 700, 100):
+        page[542:548, tick : tick + 2] = 0.1
+    return page
+
+
+def strong_squares(page):
+    page[25::60] = page[26::60] = 0.35
+    page[:, 25::60] = page[:, 26::60] = 0.35
+    return page
+
+
+def strong_rules_at_an_angle(page):
+    lines = np.zeros((HEIGHT, WIDTH))
+    lines[25::60] = lines[26::60] = 1
+    turned = ndimage.rotate(lines, 1, reshape=False, order=1, mode="nearest")
+    return np.minimum(page, 0.9 - 0.5 * turned)
+
+
+SURROUNDINGS = [
+    dark_rim,
+    dark_rim_on_one_side,
+    desk_around_a_turned_sheet,
+    desk_in_a_corner,
+    thumb,
+    soft_shadow_of_45_percent,
+    hard_shadow,
+    red_margin,
+    window_frame_and_title_bar,
+    axes,
+    strong_squares,
+    strong_rules_at_an_angle,
+]
+
+
+@pytest.mark.parametrize("digit", [2, 5, 7])
+@pytest.mark.parametrize("lay", SURROUNDINGS)
+def test_what_surrounds_a_digit_is_left_out(lay, digit):
+    clean = on_paper(draw(digit))
+    [(found, _)] = digits_from_image(lay(clean.copy()))
+    alone = digit_from_image(clean)
+    if lay is desk_around_a_turned_sheet:
+        turned = Image.fromarray(clean.astype(np.float32))
+        alone = digit_from_image(
+            np.asarray(turned.rotate(5, Image.Resampling.BILINEAR, fillcolor=0.9))
+        )
+    assert same(found, alone, 16 if "strong" in lay.__name__ else 8)
+
+
+@pytest.mark.parametrize("digit", [0, 5, 7])
+def test_a_digit_that_fills_its_picture_is_left_whole(digit):
+    ink = draw(digit, pen=50)
+    rows, columns = ndimage.find_objects((ink > 0.5).astype(int))[0]
+    tight = on_paper(ink[rows, columns])
+    assert same(digit_from_image(tight), digit_from_image(on_paper(ink)))
+
+
+def test_specks_beside_a_digit_at_the_rim_do_not_replace_it():
+    page = on_paper(draw(1, left=150, top=-20, tall=620, pen=40))
+    page[300:320, 700:720] = 0.1
+    [(_, box)] = digits_from_image(page)
+    assert box[3] - box[1] > 500
+
+
+# --- pieces ------------------------------------------------------------------------
+
+
+def test_a_small_drawing_with_gaps_of_a_pixel_stays_one_digit():
+    ink = draw(0, 4, 4, 20, 2, (28, 28)) > 0.5
+    ink[13] = ink[:, 14] = False
+    assert ndimage.label(ink)[1] >= 4
+    digit_from_image(on_paper(ink))
+
+
+def test_a_five_with_its_flag_apart_is_one_digit():
+    flag, *rest = pen_strokes(5)
+    strokes = [200 + 200 * stroke for stroke in [flag + np.array([0.08, 0]), *rest]]
+    ink = draw_strokes(strokes, 600, 12) / 255
+    assert ndimage.label(ink > 0.5)[1] == 2
+    digit_from_image(on_paper(ink))
+
+
+def test_a_digit_with_a_blot_beside_it_is_one_digit():
+    ink = draw(3)
+    ink[300:330, 520:550] = 1
+    digit_from_image(on_paper(ink))
+
+
+@pytest.mark.parametrize("gap", [20, 60])
+def test_two_tall_marks_stay_two(gap):
+    page = np.full((HEIGHT, WIDTH), 0.9)
+    page[150:450, 300:330] = page[150:450, 330 + gap : 360 + gap] = 0.1
+    assert len(digits_from_image(page)) == 2
+    with pytest.raises(PictureError, match="2 marks side by side"):
+        digit_from_image(page)
+
+
+def test_a_small_digit_beside_a_tall_one_stays_a_digit():
+    page = on_paper(draw(7, 200) + draw(0, 420, 280, 130))
+    assert len(digits_from_image(page)) == 2
+
+
+@pytest.mark.parametrize("slope", [0, 40])
+def test_lines_are_read_one_after_the_other(slope):
+    places = [(left, 60 + 300 * line) for line in range(2) for left in (80, 320, 560)]
+    page = np.zeros((HEIGHT, WIDTH))
+    for left, top in places:
+        page += draw(1, left, top + slope * left // WIDTH, 160)
+    boxes = [box for _, box in digits_from_image(on_paper(page))]
+    found = [(left // 240, top // 300) for left, top, *_ in boxes]
+    assert found == [
+        (left // 240, line) for line in range(2) for left in (80, 320, 560)
+    ]
+
+
+# --- pens and ink --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pen", [1.5, 3, 8])
+def test_a_thin_pen_is_as_wide_as_mnists(pen):
+    thin, usual = (fit_digit(draw(3, tall=320, pen=width)) for width in (pen, 30))
+    assert 0.7 < thin.sum() / usual.sum() < 1.1
+    assert (thin > 200).sum() > 0.5 * (usual > 200).sum()
+    rows, columns = np.nonzero(thin > 127)
+    assert max(np.ptp(rows), np.ptp(columns)) in (18, 19)
+
+
+def test_a_wide_pen_stays_as_it_is():
+    ink = draw(3, tall=320, pen=60)
+    width = (
+        fit_digit(ink).astype(bool).sum()
+        / fit_digit(draw(3, tall=320)).astype(bool).sum()
+    )
+    assert width > 1.3
+
+
+@pytest.mark.parametrize("dark", [0.96, 0.5, 0.0])
+def test_nearly_white_ink_is_ink(dark):
+    ink = draw(3)
+    found = digit_from_image((255 * on_paper(ink, 1.0, dark)).round().astype(np.uint8))
+    assert same(found, digit_from_image(on_paper(ink)))
+
+
+def test_ink_is_found_on_paper_that_fades_into_the_dark():
+    x = np.linspace(0, 1, WIDTH)
+    ink = find_ink((on_paper(draw(3)) * (1 - 0.8 * x)).astype(np.float32), "p.png")
+    assert (ink > 0.5).sum() == pytest.approx((draw(3) > 0.5).sum(), rel=0.1)
