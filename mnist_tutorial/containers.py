@@ -38,14 +38,15 @@ _AGAIN = "Download mnist.npz again, or set MNIST_TUTORIAL_DATA to another copy."
 _UNPACK = "Unpack it, then set MNIST_TUTORIAL_DATA to the folder."
 _SAVE = "np.savez('mnist.npz', x_train={}, y_train={}, x_test=..., y_test=...)."
 _CSV = "Make an npz of it: "
-_CSV += "a = np.loadtxt('train.csv', 'uint8', delimiter=',', skiprows=1); "
+_CSV += "a = np.loadtxt('train.csv', 'uint8', delimiter=',', skiprows={}); "
 _CSV += _SAVE.format("a[:, 1:]", "a[:, 0]")
 _PARQUET = "Make an npz of it: d = datasets.Dataset.from_parquet('train.parquet'); "
 _PARQUET += _SAVE.format("np.stack(d['image'])", "d['label']")
 _MATLAB = "Make an npz of it: d = scipy.io.loadmat('mnist.mat'); "
 _MATLAB += _SAVE.format("d['data'].T", "d['label'].T")
 _RENAME = f"Give the arrays these names: {_SAVE.format('...', '...')}"
-_FOLDER = f"Name an npz file, or a folder of all four, such as {IDX_NAMES['x_train']}."
+_FOLDER = "Name an npz file of all four, or a folder of four files, such as "
+_FOLDER += f"{IDX_NAMES['x_train']}."
 _EMNIST = "EMNIST's images lie on their side: save x.transpose(0, 2, 1) in an npz."
 _PICKLE = "is a pickle, and reading one runs whatever code it holds"
 _NO_PICKLE = "It is refused: use an npz, npy or IDX file."
@@ -58,7 +59,8 @@ _KINDS = [
     (rb"$", "is empty, as a download may be that still goes on", _AGAIN),
     (rb"\x80[\0-\5]|\(*c[\w.]+\n|\(+[dl]", _PICKLE, _NO_PICKLE),
     (rb"(\xef\xbb\xbf)?\s*<", _PAGE, _AGAIN),
-    (rb'(\xef\xbb\xbf)?"?(label|pixel0|\d[\d.]*|)"?\s*[,;\t]', "is a CSV file", _CSV),
+    (rb'(\xef\xbb\xbf)?"?\d[\d.]*"?\s*[,;\t]', "is a CSV file", _CSV.format(0)),
+    (rb'(\xef\xbb\xbf)?"?\w*"?\s*[,;\t]', "is a CSV file", _CSV.format(1)),
     (rb"PAR1", "is a parquet file (PAR1)", _PARQUET),
     (rb"MATLAB", "is a MATLAB file", _MATLAB),
     (rb"PK", _ZIP, _AGAIN),
@@ -104,13 +106,13 @@ def read_arrays(path, hashes):
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
         if images != labels:
-            found = f"has {images:,} images in x_{part} but {labels:,} labels"
+            found = f"has {images:,} images in x_{part} but labels for {labels:,}"
             raise complaint(path, f"{found} in y_{part}")
     return arrays, is_expected
 
 
 def _nearest(key, places, sha256):
-    """Read the array with a hash, or else the first, and say which it is."""
+    """Read the array that has a hash, or else the nearest, and say which it is."""
     for place in places:
         with contextlib.suppress(MnistDataError):
             array = _read_array(key, place)
@@ -142,7 +144,7 @@ def _inside(place, opened):
                 return None
             archive = zipfile.ZipFile(opened.enter_context(_open(place)))
             names = archive.namelist()
-            # Before Python 3.12.6, zipfile.Path never ends on a folder without name.
+            # On a folder without a name, some versions of zipfile.Path never end.
             if len(names) > MOST_FILES or any("//" in f"/{name}" for name in names):
                 return None
             archive.filename = str(place)
@@ -159,15 +161,16 @@ def _key(place):
     """Return which of the four arrays a file is called, or None."""
     # Some programs unpack train-images-idx3-ubyte as train-images.idx3-ubyte.
     # Browsers number what is downloaded again: train-images-idx3-ubyte (1).gz.
-    name = re.sub(r" \(\d+\)|\.gz|\.npy$", "", place.name).replace(".idx", "-idx")
+    name = re.sub(r" ?\(\d+\)|\.gz|\.npy$", "", place.name.lower())
+    name = name.replace(".idx", "-idx")
     return next((key for key in IDX_NAMES if name in (key, IDX_NAMES[key])), None)
 
 
 def _refusal(path, files, missing):
     """Say why the four arrays are not in the files at a path."""
     if files == [path]:
-        trouble = _trouble(path)
-        return complaint(path, *trouble or ("is one array of four", _FOLDER))
+        found, cure = _trouble(path) or ("is a single array, not all four", _FOLDER)
+        return complaint(path, found, cure)
     names = ", ".join(os.path.relpath(str(file), path) for file in files)
     has = textwrap.shorten(names, 90) or "none of the four"
     found = f"lacks {', '.join(missing)} (it has {has})"
@@ -178,9 +181,9 @@ def _refusal(path, files, missing):
         if trouble is None and _key(file) is None:
             return complaint(path, found, _RENAME)
         # What can be made an npz of, or was meant to be one, is worth a word.
-        if trouble and (trouble[1] != _AGAIN or file.name == "mnist.npz"):
-            found = f"has {file.name}, which {trouble[0]}"
-            return complaint(path, found, trouble[1])
+        if trouble and (trouble[1] != _AGAIN or ".npz" in file.name):
+            found, cure = trouble
+            return complaint(path, f"has {file.name}, which {found}", cure)
     return complaint(path, found, _FOLDER)
 
 
@@ -270,9 +273,8 @@ def _read(place, one, highest, cure):
 def _read_header(start):
     """Return the type and the shape of an array, going by its file's first bytes."""
     if start.startswith(b"\0\0"):
-        return np.dtype(_IDX_TYPES[start[2]]), struct.unpack_from(
-            f">{start[3]}I", start, 4
-        )
+        shape = struct.unpack_from(f">{start[3]}I", start, 4)
+        return np.dtype(_IDX_TYPES[start[2]]), shape
     file = io.BytesIO(start)
     read_header = np.lib.format.read_array_header_1_0
     if np.lib.format.read_magic(file) != (1, 0):

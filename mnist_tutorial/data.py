@@ -79,6 +79,12 @@ class DigitData(tuple):
         ------
         AssertionError
             If it does not hold and these digits are MNIST.
+
+        Examples
+        --------
+        >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+        >>> DigitData(pair, pair, "MNIST").confirm("The first is a 0.", pair[1][0] == 0)
+        Confirmed: The first is a 0.
         """
         if self.name != "MNIST":
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
@@ -99,7 +105,7 @@ def load_mnist(source=None):
     source : str or path-like, optional
         An npz file with the arrays ``x_train``, ``y_train``, ``x_test`` and
         ``y_test``; these as four npy files, or the four IDX files, gzipped or not,
-        in a folder or zip; a folder or zip that holds one of these at most two
+        in a folder or zip; a folder or zip that holds one of these at most four
         folders down; or the word "stand-in". By default the environment variable
         ``MNIST_TUTORIAL_DATA``, then this package's cache, Keras's cache (only
         read), the mirrors, and last the stand-in.
@@ -170,6 +176,7 @@ def find_source(source):
         raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
     if cleaned == "stand-in":
         return cleaned
+    # Two letters at least: C:/ is a drive.
     if re.match(r"[A-Za-z]\w+:/", cleaned):
         found = "is an address, and not the path of a file"
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."

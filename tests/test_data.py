@@ -153,58 +153,6 @@ def packed_npz(folder, arrays):
     return folder / "mnist.npz"
 
 
-CONTAINERS = {
-    "npz": plain_npz,
-    "compressed npz": packed_npz,
-    "npz by columns": lambda folder, arrays: plain_npz(folder, by_columns(arrays)),
-    "npz with another array": lambda folder, arrays: plain_npz(
-        folder, {"ids": np.array(["a"]), **arrays}
-    ),
-    "npy": lambda folder, arrays: npy_folder(folder / "npy", arrays),
-    "npy by columns": lambda folder, arrays: npy_folder(
-        folder / "npy", by_columns(arrays)
-    ),
-    "npy of version 2": lambda folder, arrays: npy_folder(
-        folder / "npy", arrays, **{k: npy(a, (2, 0)) for k, a in arrays.items()}
-    ),
-    "IDX": lambda folder, arrays: idx_folder(folder / "idx", arrays),
-    "IDX gzipped": lambda folder, arrays: idx_folder(
-        folder / "idx", arrays, packed=True
-    ),
-    "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
-    "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
-        folder / "idx", arrays, DOTTED, packed=True
-    ),
-}
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_every_container_gives_the_same_arrays(container, tmp_path, arrays, capsys):
-    digits = load_mnist(CONTAINERS[container](tmp_path, arrays))
-    assert_same(digits, arrays)
-    assert digits.name == "MNIST"
-    assert all(array.flags.c_contiguous for array in flat(digits).values())
-    assert capsys.readouterr() == ("", "")
-
-
-def test_digits_unpack_as_keras_gives_them(tmp_path, arrays):
-    (x_train, y_train), (x_test, y_test) = load_mnist(plain_npz(tmp_path, arrays))
-    assert x_train.shape == (12, 28, 28)
-    assert y_train.shape == (12,)
-    assert x_test.shape == (5, 28, 28)
-    assert y_test.shape == (5,)
-
-
-def test_a_home_directory_is_understood(tmp_path, arrays, monkeypatch):
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    plain_npz(tmp_path, arrays)
-    assert load_mnist("~/mnist.npz").name == "MNIST"
-
-
-# --- other wrappings ---------------------------------------------------------
-
-
 def idx_zip(folder, arrays):
     with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
         for key, name in data.IDX_NAMES.items():
@@ -257,7 +205,28 @@ def with_labels(arrays, change):
     return {k: a if k.startswith("x") else change(a) for k, a in arrays.items()}
 
 
-WRAPPINGS = {
+CONTAINERS = {
+    "npz": plain_npz,
+    "compressed npz": packed_npz,
+    "npz by columns": lambda folder, arrays: plain_npz(folder, by_columns(arrays)),
+    "npz with another array": lambda folder, arrays: plain_npz(
+        folder, {"ids": np.array(["a"]), **arrays}
+    ),
+    "npy": lambda folder, arrays: npy_folder(folder / "npy", arrays),
+    "npy by columns": lambda folder, arrays: npy_folder(
+        folder / "npy", by_columns(arrays)
+    ),
+    "npy of version 2": lambda folder, arrays: npy_folder(
+        folder / "npy", arrays, **{k: npy(a, (2, 0)) for k, a in arrays.items()}
+    ),
+    "IDX": lambda folder, arrays: idx_folder(folder / "idx", arrays),
+    "IDX gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, packed=True
+    ),
+    "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
+    "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, DOTTED, packed=True
+    ),
     "unpacked under a name with gz": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays), lambda name: f"{name}.gz"
     ),
@@ -310,15 +279,17 @@ WRAPPINGS = {
 }
 
 
-@pytest.mark.parametrize("wrapping", WRAPPINGS)
-def test_another_wrapping_gives_the_same_arrays(wrapping, tmp_path, arrays, capsys):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_gives_the_same_arrays(container, tmp_path, arrays, capsys):
     folder = tmp_path / "given"
     folder.mkdir()
-    source = WRAPPINGS[wrapping](folder, arrays)
+    source = CONTAINERS[container](folder, arrays)
     before = content(tmp_path)
     digits = load_mnist(source)
     assert_same(digits, arrays)
     assert digits.name == "MNIST"
+    assert all(array.flags.c_contiguous for array in flat(digits).values())
+    assert all(array.flags.writeable for array in flat(digits).values())
     assert capsys.readouterr() == ("", "")
     assert content(tmp_path) == before
 
@@ -345,18 +316,20 @@ def test_digits_can_be_copied_and_pickled(change):
         '"{}"',
         "'{}'",
         "$DIGITS/mnist.npz",
+        "~/mnist.npz",
         "“{}”",
     ],
 )
 def test_a_path_is_taken_as_it_is_meant(form, tmp_path, arrays, monkeypatch):
     folder = tmp_path / "Müller Übung"
-    monkeypatch.setenv("DIGITS", str(folder))
+    for name in ("DIGITS", "HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(folder))
     path = npz(folder / "mnist.npz", arrays)
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", form.format(path.as_posix()))
     assert load_mnist().name == "MNIST"
 
 
-@pytest.mark.parametrize("blank", [" ", '""'])
+@pytest.mark.parametrize("blank", ["", " ", '""'])
 def test_a_blank_variable_counts_as_none(blank, tmp_path, arrays, monkeypatch):
     npz(tmp_path / "cache/mnist.npz", arrays)
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", blank)
@@ -407,6 +380,20 @@ def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
     assert said == f"On MNIST: It is so. (These are {name}; it need not hold.)\n"
 
 
+def test_of_several_digits_the_nearest_count(tmp_path, capsys):
+    npz(tmp_path / "b/c/mnist.npz", arrays_of(seed=1))
+    npz(tmp_path / "d/mnist.npz", arrays_of(seed=2))
+    plain_npz(tmp_path, arrays_of(seed=3))
+    assert_same(load_mnist(tmp_path), arrays_of(seed=3))
+
+
+def test_a_damaged_file_is_not_made_up_for_by_another_that_is_not_mnist(tmp_path):
+    npz(tmp_path / "a/mnist.npz", arrays_of(seed=1), x_test=b"")
+    npz(tmp_path / "b/mnist.npz", arrays_of(seed=2))
+    with pytest.raises(MnistDataError, match="is empty"):
+        load_mnist(tmp_path)
+
+
 # --- where the digits come from ----------------------------------------------
 
 
@@ -428,12 +415,6 @@ def test_variable_that_leads_nowhere_is_an_error(tmp_path, arrays, monkeypatch):
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(tmp_path / "nowhere.npz"))
     with pytest.raises(MnistDataError, match=r"nowhere\.npz does not exist"):
         load_mnist()
-
-
-def test_an_empty_variable_counts_as_none(tmp_path, arrays, monkeypatch):
-    npz(tmp_path / "cache/mnist.npz", arrays)
-    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "")
-    assert load_mnist().name == "MNIST"
 
 
 def test_own_cache_goes_before_that_of_keras(tmp_path, arrays, monkeypatch, capsys):
@@ -552,9 +533,13 @@ FOREIGN = {
     "garbage": (b"\1\2\xff\0", r"it begins with b'\x01\x02\xff\x00'"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "zip in name only": (b"PK\3\4" + bytes(100), "damaged, cut off or too full"),
-    "CSV with a header": (b"label,pixel0,pixel1\n5,0,0\n", "is a CSV file", "loadtxt"),
+    "CSV with a header": (
+        b"label,pixel0,pixel1\n5,0,0\n",
+        "is a CSV file",
+        "skiprows=1",
+    ),
     "CSV with an index": (b",label,1x1\n0,5,0\n", "is a CSV file", "np.loadtxt"),
-    "CSV": (b"5,0,0,0,12\n", "is a CSV file", "np.loadtxt"),
+    "CSV": (b"5,0,0,0,12\n", "is a CSV file", "skiprows=0"),
     "parquet": (b"PAR1\x15\4", "is a parquet file", "from_parquet"),
     "MATLAB": (b"MATLAB 5.0 MAT-file", "is a MATLAB file", "scipy.io.loadmat"),
     "HDF5": (b"\x89HDF\r\n", "is no npz, npy or IDX file"),
@@ -628,8 +613,12 @@ WRONG = {
     "texts": ("y_train", LABELS.astype("U"), "type str"),
     "a label too high": ("y_train", LABELS + np.arange(12, dtype="u1"), "to 19"),
     "a label below zero": ("y_train", LABELS - 1.0, "from -1 to"),
-    "labels too few": ("y_train", LABELS[:-1], "12 images in x_train but 11 labels"),
-    "one label": ("y_train", LABELS[0], "12 images in x_train but 1 label"),
+    "labels too few": (
+        "y_train",
+        LABELS[:-1],
+        "12 images in x_train but labels for 11",
+    ),
+    "one label": ("y_train", LABELS[0], "12 images in x_train but labels for 1"),
 }
 for title, (key, array, words) in WRONG.items():
 
@@ -710,12 +699,12 @@ def encrypted_npz(folder):
     return write(folder / "mnist.npz", whole)
 
 
-@bad("is one array of four", "Name an npz file")
+@bad("is a single array", "Name an npz file")
 def one_npy(folder):
     return npy_folder(folder / "npy", arrays_of()) / "x_train.npy"
 
 
-@bad("is one array of four", "Name an npz file")
+@bad("is a single array", "Name an npz file")
 def one_gz(folder):
     folder = idx_folder(folder / "idx", arrays_of(), packed=True)
     return folder / f"{data.IDX_NAMES['x_train']}.gz"
