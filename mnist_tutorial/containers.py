@@ -154,7 +154,7 @@ def _inside(place, opened):
         )
     except Exception:
         return None
-    return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    return [entry for entry in entries if not entry.name.startswith(".")]
 
 
 def _key(place):

@@ -240,6 +240,9 @@ CONTAINERS = {
         idx_folder(folder / "idx", arrays, packed=True),
         lambda name: name.replace(".gz", " (1).gz"),
     ),
+    "numbered by another browser, in capitals": lambda folder, arrays: renamed(
+        idx_folder(folder / "idx", arrays), lambda name: f"{name.title()}(2)"
+    ),
     "npz gzipped": lambda folder, arrays: write(
         folder / "a.gz", gzip.compress(plain_npz(folder, arrays).read_bytes())
     ),
@@ -334,6 +337,11 @@ def test_a_blank_variable_counts_as_none(blank, tmp_path, arrays, monkeypatch):
     npz(tmp_path / "cache/mnist.npz", arrays)
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", blank)
     assert load_mnist().name == "MNIST"
+
+
+def test_a_folder_may_be_named_with_quotes(tmp_path, arrays):
+    folder = npy_folder(tmp_path / "'digits'", arrays)
+    assert load_mnist(folder).name == "MNIST"
 
 
 @pytest.mark.parametrize("start", [".", "notebooks", "notebooks/scale"])
@@ -733,6 +741,20 @@ def folder_in_place_of_a_file(folder):
     return path.parent
 
 
+@bad("(it has notes.txt)")
+def folder_with_hidden_files(folder):
+    npz(folder / ".cache/mnist.npz", arrays_of())
+    write(folder / ".DS_Store", b"Bud1")
+    write(folder / "notes.txt", b"Dear reader")
+    return folder
+
+
+@bad("lacks x_train", "(it has a/b/c/d/e)")
+def npz_too_deep(folder):
+    npz(folder / "a/b/c/d/e/mnist.npz", arrays_of())
+    return folder
+
+
 @bad("EMNIST's images lie on their side", "it has emnist-digits-test")
 def files_of_emnist(folder):
     names = {
@@ -838,6 +860,16 @@ def test_something_that_is_no_path_is_refused(source):
 def test_a_name_that_no_file_can_have_is_a_clear_error():
     with pytest.raises(MnistDataError, match=r"xxx (cannot be read|does not exist)"):
         load_mnist("x" * 5000)
+
+
+@pytest.mark.parametrize("name", ["mnist.npz", "."])
+def test_a_broken_link_is_called_so(name, tmp_path):
+    try:
+        (tmp_path / "mnist.npz").symlink_to(tmp_path / "gone.npz")
+    except OSError:
+        pytest.skip("this system makes no links for everybody")
+    with pytest.raises(MnistDataError, match=r"mnist\.npz.* it is a broken link"):
+        load_mnist(tmp_path / name)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
