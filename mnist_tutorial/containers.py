@@ -60,7 +60,7 @@ _KINDS = [
     (rb"\x80[\0-\5]|\(*c[\w.]+\n|\(+[dl]", _PICKLE, _NO_PICKLE),
     (rb"(\xef\xbb\xbf)?\s*<", _PAGE, _AGAIN),
     (rb'(\xef\xbb\xbf)?"?\d[\d.]*"?\s*[,;\t]', "is a CSV file", _CSV.format(0)),
-    (rb'(\xef\xbb\xbf)?"?\w*"?\s*[,;\t]', "is a CSV file", _CSV.format(1)),
+    (rb'(\xef\xbb\xbf)?"?(label|pixel0|)"?\s*[,;\t]', "is a CSV file", _CSV.format(1)),
     (rb"PAR1", "is a parquet file (PAR1)", _PARQUET),
     (rb"MATLAB", "is a MATLAB file", _MATLAB),
     (rb"PK", _ZIP, _AGAIN),

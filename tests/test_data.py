@@ -538,6 +538,7 @@ FOREIGN = {
     "empty": (b"", "is empty", "Download"),
     "web page": (b"<!DOCTYPE html>\n<title>Sign in", "is a web page", "login page"),
     "web page with a mark": (b"\xef\xbb\xbf\r\n<html>\n</html>", "is a web page"),
+    "text": (b"Hello, reader\n", "is no npz, npy or IDX file"),
     "garbage": (b"\1\2\xff\0", r"it begins with b'\x01\x02\xff\x00'"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
     "zip in name only": (b"PK\3\4" + bytes(100), "damaged, cut off or too full"),
