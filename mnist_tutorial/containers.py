@@ -16,6 +16,8 @@ import re
 import struct
 import textwrap
 import zipfile
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -92,17 +94,16 @@ def read_arrays(path, hashes):
     shape (n,), 0 to 9; and with them, whether each has its SHA-256 from `hashes`. Of
     several files of one name, the one that has it counts, else the nearest.
     """
-    with contextlib.ExitStack() as opened:
-        files = list(itertools.islice(_files(path, opened), MOST_FILES))
-        named = {key: [file for file in files if _key(file) == key] for key in hashes}
-        missing = [key for key, places in named.items() if not places]
-        if missing:
-            raise _refusal(path, files, missing)
-        arrays = {}
-        is_expected = True
-        for key, places in named.items():
-            arrays[key], fits = _nearest(key, places, hashes[key])
-            is_expected = is_expected and fits
+    files = list(itertools.islice(_files(path), MOST_FILES))
+    named = {key: [file for file in files if _key(file) == key] for key in hashes}
+    missing = [key for key, places in named.items() if not places]
+    if missing:
+        raise _refusal(path, files, missing)
+    arrays = {}
+    is_expected = True
+    for key, places in named.items():
+        arrays[key], fits = _nearest(key, places, hashes[key])
+        is_expected = is_expected and fits
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
         if images != labels:
@@ -124,37 +125,62 @@ def _nearest(key, places, sha256):
 # --- finding -----------------------------------------------------------------
 
 
-def _files(place, opened, levels=MOST_LEVELS):
-    """Yield each file at a place and in it, archives opened."""
-    inside = _inside(place, opened) if levels >= 0 else None
+class _Member(NamedTuple):
+    """A file in a zip, to be used like a `Path`. Each time, the zip is opened anew."""
+
+    archive: Path  # or again a member, where zip is in zip
+    inner: str
+
+    def __str__(self):
+        return f"{self.archive}/{self.inner}"
+
+    @property
+    def name(self):
+        return self.inner.split("/")[-1]
+
+    def is_dir(self):
+        return False
+
+    def is_file(self):
+        return True
+
+    @contextlib.contextmanager
+    def open(self, mode):
+        with (
+            _open(self.archive) as packed,
+            zipfile.ZipFile(packed) as archive,
+            archive.open(self.inner) as stream,
+        ):
+            yield stream
+
+
+def _files(place, levels=MOST_LEVELS):
+    """Yield each file at a place and in it, archives included."""
+    inside = _inside(place) if levels >= 0 else None
     if inside is None:
         yield place
         return
     for entry in inside:
-        yield from _files(entry, opened, levels - 1)
+        if not entry.name.startswith("."):
+            yield from _files(entry, levels - 1)
 
 
-def _inside(place, opened):
+def _inside(place):
     """Return what is in a folder or zip, files first, or None if it is neither."""
     # What is damaged or closed to us makes zip, gzip and the system raise nearly
     # anything. It is a file for now, and reading it will say what is wrong.
     try:
-        if not place.is_dir():
-            if not _start(place).startswith(b"PK"):
-                return None
-            archive = zipfile.ZipFile(opened.enter_context(_open(place)))
-            names = archive.namelist()
-            # On a folder without a name, some versions of zipfile.Path never end.
-            if len(names) > MOST_FILES or any("//" in f"/{name}" for name in names):
-                return None
-            archive.filename = str(place)
-            place = zipfile.Path(archive)
-        entries = sorted(
-            place.iterdir(), key=lambda entry: (entry.is_dir(), entry.name)
-        )
+        if place.is_dir():
+            return sorted(place.iterdir(), key=lambda entry: (entry.is_dir(), entry))
+        if not _start(place).startswith(b"PK"):
+            return None
+        with _open(place) as stream, zipfile.ZipFile(stream) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
     except Exception:
         return None
-    return [entry for entry in entries if not entry.name.startswith(".")]
+    if len(names) > MOST_FILES:
+        return None
+    return [_Member(place, name) for name in names]
 
 
 def _key(place):
