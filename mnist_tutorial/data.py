@@ -209,7 +209,7 @@ def _pack(arrays, name):
     return DigitData(train, test, name)
 
 
-# --- finding -----------------------------------------------------------------
+# --- caches and mirrors ------------------------------------------------------
 
 
 def _cache():
@@ -252,7 +252,7 @@ def _download():
         try:
             digits = _fetch(address, names)
         except (OSError, MnistDataError) as error:
-            detail = textwrap.shorten(str(error), 80)
+            detail = textwrap.shorten(str(error), 150)
             print(f"No MNIST from {address}: {_why_not(error)} ({detail}).")
         else:
             print(f"Downloaded MNIST from {address}.")
@@ -285,11 +285,12 @@ def _why_not(error):
     from requests import exceptions
 
     names = ("http_proxy", "https_proxy", "all_proxy")
-    proxies = " and ".join(name for name in os.environ if name.lower() in names)
+    proxies = [name for name in os.environ if name.lower() in names]
+    proxy = " and ".join(proxies) or "the settings of this machine"
     # The first that fits; all errors of requests are OSErrors, too.
     reasons = {
         MnistDataError: "what came is not MNIST",
-        exceptions.ProxyError: f"the proxy in {proxies} does not answer",
+        exceptions.ProxyError: f"the proxy in {proxy} does not answer",
         exceptions.SSLError: "its certificate is not trusted here",
         exceptions.Timeout: "no answer in time",
         exceptions.HTTPError: "it does not give the file",

@@ -675,26 +675,27 @@ for title, (key, member, words) in IDX_WRONG.items():
         return write(folder / "idx" / data.IDX_NAMES[key], gzip.compress(member)).parent
 
 
+PACKED = gzip.compress(idx(arrays_of()["x_test"]))
+MANY_TIMES = PACKED
+for _ in range(5):
+    MANY_TIMES = gzip.compress(MANY_TIMES)
+GZ_WRONG = {
+    "truncated": (PACKED[:-20], "damaged or cut off"),
+    "with a wrong checksum": (PACKED[:-8] + b"\1\2\3\4" + PACKED[-4:], "CRC"),
+    "without end": (MANY_TIMES, "gzipped more than 5 times"),
+}
+for title, (packed, words) in GZ_WRONG.items():
+
+    @bad("t10k-images-idx3-ubyte cannot be read", words, name=f"gzip {title}")
+    def wrong_gz(folder, packed=packed):
+        idx_folder(folder / "idx", arrays_of())
+        return write(folder / "idx" / data.IDX_NAMES["x_test"], packed).parent
+
+
 @bad("damaged, cut off")
 def truncated_npz(folder):
     path = npz(folder / "mnist.npz", arrays_of())
     return write(path, path.read_bytes()[:-300])
-
-
-@bad("t10k-images-idx3-ubyte.gz cannot be read", "damaged or cut off")
-def truncated_gz(folder):
-    idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
-    write(path, path.read_bytes()[:-20])
-    return path.parent
-
-
-@bad("t10k-images-idx3-ubyte.gz cannot be read", "CRC")
-def gz_with_a_wrong_checksum(folder):
-    idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
-    write(path, path.read_bytes()[:-8] + b"\1\2\3\4" + path.read_bytes()[-4:])
-    return path.parent
 
 
 @bad("cannot be read", "CRC")
@@ -722,11 +723,6 @@ def encrypted_npz(folder):
 
 
 @bad("is a single array", "Name an npz file")
-def one_npy(folder):
-    return npy_folder(folder / "npy", arrays_of()) / "x_train.npy"
-
-
-@bad("is a single array", "Name an npz file")
 def one_gz(folder):
     folder = idx_folder(folder / "idx", arrays_of(), packed=True)
     return folder / f"{data.IDX_NAMES['x_train']}.gz"
@@ -736,15 +732,6 @@ def one_gz(folder):
 def npz_with_too_little(folder):
     arrays = arrays_of()
     return npz(folder / "a.npz", {k: a for k, a in arrays.items() if "train" in k})
-
-
-@bad(
-    "lacks y_train (it has t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, train-images"
-)
-def folder_with_too_little(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
-    path.unlink()
-    return path.parent
 
 
 @bad("lacks x_test (it has x_train.npy, y_test.npy, y_train.npy)")
@@ -781,14 +768,6 @@ def files_of_emnist(folder):
 @bad("it has train_images.npy", "x_train=...")
 def npz_with_other_names(folder):
     return npz(folder / "a.npz", {"train_images": arrays_of()["x_train"]})
-
-
-@bad("gzipped more than 5 times")
-def gzip_without_end(folder):
-    packed = b""
-    for _ in range(9):
-        packed = gzip.compress(packed)
-    return write(folder / "mnist.gz", packed)
 
 
 @bad("damaged, cut off or too full")
@@ -1080,19 +1059,20 @@ def test_a_fault_in_the_program_is_not_hidden(monkeypatch):
         load_mnist()
 
 
-def test_a_dead_proxy_is_named_by_its_variable(monkeypatch, capfd):
-    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "the settings of this machine"])
+def test_a_dead_proxy_is_named_by_what_sets_it(name, monkeypatch, capfd):
+    for other in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+    dead = "http://127.0.0.1:9"
+    if name == "HTTP_PROXY":
+        monkeypatch.setenv(name, dead)
+    else:
+        monkeypatch.delenv("HTTPS_PROXY", raising=False)
+        monkeypatch.delenv("https_proxy", raising=False)
+        monkeypatch.setattr("requests.utils.getproxies", lambda: {"http": dead})
     monkeypatch.setattr(data, "MIRRORS", [("http://mnist.invalid/", ["mnist.npz"])])
     load_mnist()
-    assert "proxy in HTTP_PROXY does not answer" in capfd.readouterr().out
-
-
-def test_the_logger_of_pooch_is_left_as_it_was(monkeypatch):
-    monkeypatch.setattr(pooch.get_logger(), "level", 15)
-    load_mnist()
-    assert pooch.get_logger().level == 15
+    assert f"the proxy in {name} does not answer" in capfd.readouterr().out
 
 
 TWO = """
