@@ -223,7 +223,7 @@ def _open(place):
         if not place.is_file() and not place.is_dir():
             raise OSError(errno.EINVAL, "it is a broken link, or no ordinary file")
         stream = layers.enter_context(place.open("rb"))
-        for _ in range(MOST_LAYERS):
+        for _ in range(MOST_LAYERS + 1):
             if not stream.peek(2).startswith(b"\x1f\x8b"):
                 yield stream
                 return
