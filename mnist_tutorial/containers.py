@@ -29,7 +29,8 @@ IDX_NAMES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
-MOST_FILES = 1000  # so many are looked at, and an archive of more is not opened
+MOST_FILES = 1000  # so many are looked at
+MOST_MEMBERS = 300  # an archive of more is not: it is opened anew for each
 MOST_LEVELS = 4  # of folders and archives, one in the other
 MOST_LAYERS = 5  # of gzip round one file
 MOST_BYTES = 500_000_000  # a header that promises more is not believed
@@ -55,7 +56,7 @@ _NO_PICKLE = "It is refused: use an npz, npy or IDX file."
 _PAGE = "is a web page, perhaps a login page saved by your network"
 _POINTER = "is a Git LFS pointer, not the file itself"
 _PULL = f'Run "git lfs pull" where it lies. {_AGAIN}'
-_ZIP = "is a zip or npz file that is damaged, cut off or too full"
+_ZIP = f"is a zip or npz file, but damaged, cut off or of over {MOST_MEMBERS} files"
 # What a file is by its first bytes, and the way out; the first row that fits counts.
 _KINDS = [
     (rb"$", "is empty, as a download may be that still goes on", _AGAIN),
@@ -178,7 +179,7 @@ def _inside(place):
             names = [name for name in archive.namelist() if not name.endswith("/")]
     except Exception:
         return None
-    if len(names) > MOST_FILES:
+    if len(names) > MOST_MEMBERS:
         return None
     return [_Member(place, name) for name in names]
 
