@@ -4,8 +4,6 @@ The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.
 """
 
 import contextlib
-import hashlib
-import itertools
 import os
 import re
 import sys
@@ -16,13 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_tutorial.containers import (
-    IDX_NAMES,
-    MnistDataError,
-    complaint,
-    find_sets,
-    read_array,
-)
+from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read_arrays
 from mnist_tutorial.folders import course_folder
 from mnist_tutorial.stand_in import make_stand_in
 
@@ -87,6 +79,12 @@ class DigitData(tuple):
         ------
         AssertionError
             If it does not hold and these digits are MNIST.
+
+        Examples
+        --------
+        >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
+        >>> DigitData(pair, pair, "MNIST").confirm("The first is a 0.", pair[1][0] == 0)
+        Confirmed: The first is a 0.
         """
         if self.name != "MNIST":
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
@@ -107,7 +105,7 @@ def load_mnist(source=None):
     source : str or path-like, optional
         An npz file with the arrays ``x_train``, ``y_train``, ``x_test`` and
         ``y_test``; these as four npy files, or the four IDX files, gzipped or not,
-        in a folder or zip; a folder or zip that holds one of these at most two
+        in a folder or zip; a folder or zip that holds one of these at most four
         folders down; or the word "stand-in". By default the environment variable
         ``MNIST_TUTORIAL_DATA``, then this package's cache, Keras's cache (only
         read), the mirrors, and last the stand-in.
@@ -148,87 +146,70 @@ def load_mnist(source=None):
 
 
 def find_source(source):
-    """Return the path that somebody means by `source`, or the word "stand-in".
+    """Return the path that somebody means by `source`.
 
-    Blanks and quotes around it are dropped; ``~``, ``$HOME`` and ``file://`` are
-    understood. A relative path starts at the working folder, else at the course's.
-    What is no path, or not there, raises `MnistDataError`.
+    Parameters
+    ----------
+    source : str or path-like
+        Blanks and quotes around it are dropped; ``~`` and ``$HOME`` are understood.
+        A relative path starts at the working folder, else at the course's.
 
+    Returns
+    -------
+    Path or str
+        A path that exists, or the word "stand-in".
+
+    Raises
+    ------
+    MnistDataError
+        If `source` is no path, is an address, or is not there.
+
+    Examples
+    --------
     >>> find_source(" 'stand-in' ")
     'stand-in'
     """
     text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
     cleaned = text.strip(_WRAP) if isinstance(text, str) else None
-    if not cleaned or "\0" in text:
-        shown = repr(source) if text else f"An object of type {type(source).__name__}"
-        raise MnistDataError(
-            f'{shown} is no path: name a file or folder, such as "mnist.npz", or say '
-            '"stand-in".'
-        )
+    if not cleaned or "\0" in cleaned:
+        cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
+        raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
     if cleaned == "stand-in":
         return cleaned
-    if cleaned.lower().startswith("file:"):
-        from urllib.parse import urlsplit
-        from urllib.request import url2pathname
-
-        cleaned = url2pathname(urlsplit(cleaned).path)
-    elif re.match(r"[A-Za-z]\w+:/", cleaned):
-        found = "is an address, and not a file on this machine"
+    # Two letters at least: C:/ is a drive.
+    if re.match(r"[A-Za-z]\w+:/", cleaned):
+        found = "is an address, and not the path of a file"
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
         raise complaint(cleaned, found, cure)
-    # %HOME% as in Windows, $HOME as elsewhere.
-    cleaned = os.path.expandvars(re.sub(r"%(\w+)%", r"${\1}", cleaned))
-    cleaned = os.path.expanduser(cleaned)
-    # What is there to the letter goes first: a name may well begin with a quote.
+    cleaned = os.path.expanduser(os.path.expandvars(cleaned))
+    # What is there to the letter goes first: a name may well end with a quote.
     for path in (Path(text), Path(cleaned), course_folder() / cleaned):
-        try:
-            path.stat()
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise complaint(path, f"cannot be read: {why}") from None
-        return path.absolute()
+        if os.path.lexists(path):
+            return path.absolute()
+    found = "does not exist, or is in a folder that you may not open"
     cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
-    raise complaint(Path(cleaned).absolute(), "does not exist", cure)
+    raise complaint(Path(cleaned).absolute(), found, cure)
 
 
-def _read(path, name=None):
-    """Read the digits at `path`; where there are several sets, the one of MNIST."""
-    sets = find_sets(path)
-    errors = []
-    digits = None
-    for members in sets:
-        try:
-            digits = _read_set(path, members)
-        except MnistDataError as error:
-            errors.append(error)
-            continue
-        if len(sets) == 1 or digits.name == "MNIST":
-            digits.name = name or digits.name
-            return digits
-    if digits is None:
-        raise errors[0]
-    places = " and ".join(str(members["x_train"].place.parent) for members in sets[:2])
-    raise complaint(path, f"holds several sets of digits, as in {places}", "Name one.")
+def _read(path):
+    arrays, is_mnist = read_arrays(path, SHA256)
+    return _pack(arrays, name="MNIST" if is_mnist else "other digits")
 
 
-def _read_set(path, members):
-    arrays = {}
-    is_mnist = True
-    for key in reversed(SHA256):  # what is no MNIST shows in the short ones
-        arrays[key] = read_array(members[key], key)
-        is_mnist = is_mnist and hashlib.sha256(arrays[key]).hexdigest() == SHA256[key]
-    pairs = []
-    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
-        if len(arrays[x]) != len(arrays[y]):
-            found = f"{len(arrays[x]):,} images in {x} but {len(arrays[y]):,} labels"
-            raise complaint(path, f"has {found} in {y}")
-        pairs.append((arrays[x], arrays[y]))
-    return DigitData(*pairs, "MNIST" if is_mnist else "other digits")
+def _read_mnist(path):
+    digits = _read(path)
+    if digits.name != "MNIST":
+        raise complaint(path, "is not MNIST, going by its content")
+    return digits
 
 
-# --- finding -----------------------------------------------------------------
+def _pack(arrays, name):
+    train = arrays["x_train"], arrays["y_train"]
+    test = arrays["x_test"], arrays["y_test"]
+    return DigitData(train, test, name)
+
+
+# --- caches and mirrors ------------------------------------------------------
 
 
 def _cache():
@@ -239,30 +220,25 @@ def _cache():
 
 def _keep(name, digits):
     """Keep `digits` in the cache: the whole file at once, or nothing."""
-    arrays = dict(zip(SHA256, itertools.chain(*digits), strict=True))
+    train, test = digits
+    arrays = dict(zip(SHA256, train + test, strict=True))
     # A cache that cannot be written costs the next start some time, no more.
     with contextlib.suppress(OSError):
         _cache().mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=_cache()) as folder:
-            temporary = Path(folder, name)
-            np.savez(temporary, **arrays)
-            os.replace(temporary, _cache() / name)
+            np.savez(Path(folder, name), **arrays)
+            os.replace(Path(folder, name), _cache() / name)
 
 
 def _load_cached():
     """Load MNIST from this package's cache or from Keras's, or return None."""
     keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
     for place in (_cache() / "mnist.npz", Path(keras, "datasets", "mnist.npz")):
-        if not os.path.exists(place):
-            continue
         try:
-            digits = _read(place)
+            if os.path.exists(place):
+                return _read_mnist(place)
         except MnistDataError as error:
             print(f"Passed over: {error}")
-            continue
-        if digits.name == "MNIST":
-            return digits
-        print(f"Passed over: {place} is not MNIST, going by its content.")
     return None
 
 
@@ -276,8 +252,8 @@ def _download():
         try:
             digits = _fetch(address, names)
         except (OSError, MnistDataError) as error:
-            detail = textwrap.shorten(str(error), 80)
-            print(f"No MNIST from {address}: {_why_not(address, error)} ({detail}).")
+            detail = textwrap.shorten(str(error), 150)
+            print(f"No MNIST from {address}: {_why_not(error)} ({detail}).")
         else:
             print(f"Downloaded MNIST from {address}.")
             _keep("mnist.npz", digits)
@@ -296,47 +272,25 @@ def _fetch(address, names):
     # On standard output: a download is no error, so it is not red. The total is
     # corrected by pooch, which cannot take a bar without one.
     style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
-    try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            for name in names:
-                with tqdm(desc=name, file=sys.stdout, **style) as bar:
-                    pooch.retrieve(
-                        url=address + name,
-                        known_hash=None,
-                        fname=name,
-                        path=folder,
-                        downloader=pooch.HTTPDownloader(
-                            progressbar=bar, timeout=TIMEOUT
-                        ),
-                    )
-            digits = _read(Path(folder, name) if len(names) == 1 else Path(folder))
-    finally:
-        logger.setLevel(level)
-    if digits.name != "MNIST":
-        raise MnistDataError(f"these are {digits.name}")
-    return digits
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for name in names:
+            with tqdm(desc=name, file=sys.stdout, **style) as bar:
+                download = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
+                download(url=address + name, output_file=Path(folder, name), pooch=None)
+        return _read_mnist(Path(folder))
 
 
-def _why_not(address, error):
+def _why_not(error):
     """Say in a few words why a mirror gave no MNIST."""
     from requests import exceptions
 
-    scheme = address.partition(":")[0]
-    variables = [
-        name
-        for name, value in os.environ.items()
-        if value and name.lower() in (f"{scheme}_proxy", "all_proxy")
-    ]
-    proxy = (
-        f"the proxy set by {' and '.join(variables) or 'the system'} does not answer"
-    )
+    names = ("http_proxy", "https_proxy", "all_proxy")
+    proxies = [name for name in os.environ if name.lower() in names]
+    proxy = " and ".join(proxies) or "the settings of this machine"
     # The first that fits; all errors of requests are OSErrors, too.
     reasons = {
         MnistDataError: "what came is not MNIST",
-        exceptions.ProxyError: proxy,
+        exceptions.ProxyError: f"the proxy in {proxy} does not answer",
         exceptions.SSLError: "its certificate is not trusted here",
         exceptions.Timeout: "no answer in time",
         exceptions.HTTPError: "it does not give the file",
@@ -361,12 +315,9 @@ def _load_stand_in(announce=False):
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
     with contextlib.suppress(MnistDataError):
-        return _read(_cache() / "stand-in.npz", name="stand-in")
-    arrays = make_stand_in()
-    train, test = (
-        (arrays["x_train"], arrays["y_train"]),
-        (arrays["x_test"], arrays["y_test"]),
-    )
-    digits = DigitData(train, test, name="stand-in")
+        digits = _read(_cache() / "stand-in.npz")
+        digits.name = "stand-in"
+        return digits
+    digits = _pack(make_stand_in(), "stand-in")
     _keep("stand-in.npz", digits)
     return digits

@@ -32,7 +32,7 @@ def make_stand_in(seed=0):
 
     Examples
     --------
-    >>> make_stand_in()["x_test"].shape  # doctest: +SKIP
+    >>> make_stand_in()["x_test"].shape
     (10000, 28, 28)
     """
     from sklearn.datasets import load_digits

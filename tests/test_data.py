@@ -3,6 +3,7 @@
 import copy
 import errno
 import gzip
+import hashlib
 import http.server
 import io
 import json
@@ -64,9 +65,7 @@ def arrays_of(seed=0, train=12, test=5):
 def arrays(monkeypatch):
     """Give four small arrays that count as MNIST for one test."""
     arrays = arrays_of()
-    hashes = {
-        key: data.hashlib.sha256(a.tobytes()).hexdigest() for key, a in arrays.items()
-    }
+    hashes = {key: hashlib.sha256(a.tobytes()).hexdigest() for key, a in arrays.items()}
     monkeypatch.setattr(data, "SHA256", hashes)
     return arrays
 
@@ -89,7 +88,7 @@ def npz(path, arrays, **replaced):
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, array in arrays.items():
-            archive.writestr(f"{key}.npy", replaced.get(key) or npy(array))
+            archive.writestr(f"{key}.npy", replaced.get(key, npy(array)))
     return path
 
 
@@ -108,7 +107,7 @@ def npy_folder(folder, arrays, **replaced):
     """Write four npy files; what is `replaced` are the bytes of whole files."""
     folder.mkdir()
     for key, array in arrays.items():
-        (folder / f"{key}.npy").write_bytes(replaced.get(key) or npy(array))
+        (folder / f"{key}.npy").write_bytes(replaced.get(key, npy(array)))
     return folder
 
 
@@ -154,58 +153,6 @@ def packed_npz(folder, arrays):
     return folder / "mnist.npz"
 
 
-CONTAINERS = {
-    "npz": plain_npz,
-    "compressed npz": packed_npz,
-    "npz by columns": lambda folder, arrays: plain_npz(folder, by_columns(arrays)),
-    "npz with another array": lambda folder, arrays: plain_npz(
-        folder, {"ids": np.array(["a"]), **arrays}
-    ),
-    "npy": lambda folder, arrays: npy_folder(folder / "npy", arrays),
-    "npy by columns": lambda folder, arrays: npy_folder(
-        folder / "npy", by_columns(arrays)
-    ),
-    "npy of version 2": lambda folder, arrays: npy_folder(
-        folder / "npy", arrays, **{k: npy(a, (2, 0)) for k, a in arrays.items()}
-    ),
-    "IDX": lambda folder, arrays: idx_folder(folder / "idx", arrays),
-    "IDX gzipped": lambda folder, arrays: idx_folder(
-        folder / "idx", arrays, packed=True
-    ),
-    "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
-    "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
-        folder / "idx", arrays, DOTTED, packed=True
-    ),
-}
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_every_container_gives_the_same_arrays(container, tmp_path, arrays, capsys):
-    digits = load_mnist(CONTAINERS[container](tmp_path, arrays))
-    assert_same(digits, arrays)
-    assert digits.name == "MNIST"
-    assert all(array.flags.c_contiguous for array in flat(digits).values())
-    assert capsys.readouterr() == ("", "")
-
-
-def test_digits_unpack_as_keras_gives_them(tmp_path, arrays):
-    (x_train, y_train), (x_test, y_test) = load_mnist(plain_npz(tmp_path, arrays))
-    assert x_train.shape == (12, 28, 28)
-    assert y_train.shape == (12,)
-    assert x_test.shape == (5, 28, 28)
-    assert y_test.shape == (5,)
-
-
-def test_a_home_directory_is_understood(tmp_path, arrays, monkeypatch):
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    plain_npz(tmp_path, arrays)
-    assert load_mnist("~/mnist.npz").name == "MNIST"
-
-
-# --- other wrappings ---------------------------------------------------------
-
-
 def idx_zip(folder, arrays):
     with zipfile.ZipFile(folder / "archive.zip", "w") as archive:
         for key, name in data.IDX_NAMES.items():
@@ -218,6 +165,12 @@ def renamed(folder, rename, pack=lambda content: content):
     for file in list(folder.iterdir()):
         write(file, pack(file.read_bytes())).rename(folder / rename(file.name))
     return folder
+
+
+def five_times(content):
+    for _ in range(5):
+        content = gzip.compress(content)
+    return content
 
 
 def one_folder_a_file(folder, arrays):
@@ -258,19 +211,43 @@ def with_labels(arrays, change):
     return {k: a if k.startswith("x") else change(a) for k, a in arrays.items()}
 
 
-WRAPPINGS = {
+CONTAINERS = {
+    "npz": plain_npz,
+    "compressed npz": packed_npz,
+    "npz by columns": lambda folder, arrays: plain_npz(folder, by_columns(arrays)),
+    "npz with another array": lambda folder, arrays: plain_npz(
+        folder, {"ids": np.array(["a"]), **arrays}
+    ),
+    "npy": lambda folder, arrays: npy_folder(folder / "npy", arrays),
+    "npy by columns": lambda folder, arrays: npy_folder(
+        folder / "npy", by_columns(arrays)
+    ),
+    "npy of version 2": lambda folder, arrays: npy_folder(
+        folder / "npy", arrays, **{k: npy(a, (2, 0)) for k, a in arrays.items()}
+    ),
+    "IDX": lambda folder, arrays: idx_folder(folder / "idx", arrays),
+    "IDX gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, packed=True
+    ),
+    "IDX dotted": lambda folder, arrays: idx_folder(folder / "idx", arrays, DOTTED),
+    "IDX dotted, gzipped": lambda folder, arrays: idx_folder(
+        folder / "idx", arrays, DOTTED, packed=True
+    ),
     "unpacked under a name with gz": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays), lambda name: f"{name}.gz"
     ),
     "gzipped under a name without": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays), lambda name: name, gzip.compress
     ),
-    "gzipped twice": lambda folder, arrays: renamed(
-        idx_folder(folder / "idx", arrays, packed=True), lambda n: n, gzip.compress
+    "gzipped five times": lambda folder, arrays: renamed(
+        idx_folder(folder / "idx", arrays), lambda name: name, five_times
     ),
     "numbered by the browser": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays, packed=True),
         lambda name: name.replace(".gz", " (1).gz"),
+    ),
+    "numbered by another browser, in capitals": lambda folder, arrays: renamed(
+        idx_folder(folder / "idx", arrays), lambda name: f"{name.title()}(2)"
     ),
     "npz gzipped": lambda folder, arrays: write(
         folder / "a.gz", gzip.compress(plain_npz(folder, arrays).read_bytes())
@@ -287,21 +264,41 @@ WRAPPINGS = {
     "wide labels": lambda folder, arrays: plain_npz(
         folder, with_labels(arrays, np.int64)
     ),
+    "labels with a point": lambda folder, arrays: plain_npz(
+        folder, with_labels(arrays, np.float64)
+    ),
+    "wide images": lambda folder, arrays: plain_npz(
+        folder, {key: array.astype(">f4") for key, array in arrays.items()}
+    ),
+    "flat images": lambda folder, arrays: plain_npz(
+        folder, {key: array.reshape(len(array), -1) for key, array in arrays.items()}
+    ),
+    "images with a channel axis": lambda folder, arrays: plain_npz(
+        folder, {key: array[..., np.newaxis] for key, array in arrays.items()}
+    ),
+    "wide IDX": lambda folder, arrays: (
+        write(
+            idx_folder(folder / "idx", arrays) / data.IDX_NAMES["x_train"],
+            b"\0\0\x0c" + idx(arrays["x_train"].astype(">i4"))[3:],
+        ).parent
+    ),
     "labels in a column": lambda folder, arrays: plain_npz(
         folder, with_labels(arrays, lambda labels: labels[:, np.newaxis])
     ),
 }
 
 
-@pytest.mark.parametrize("wrapping", WRAPPINGS)
-def test_another_wrapping_gives_the_same_arrays(wrapping, tmp_path, arrays, capsys):
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_every_container_gives_the_same_arrays(container, tmp_path, arrays, capsys):
     folder = tmp_path / "given"
     folder.mkdir()
-    source = WRAPPINGS[wrapping](folder, arrays)
+    source = CONTAINERS[container](folder, arrays)
     before = content(tmp_path)
     digits = load_mnist(source)
     assert_same(digits, arrays)
     assert digits.name == "MNIST"
+    assert all(array.flags.c_contiguous for array in flat(digits).values())
+    assert all(array.flags.writeable for array in flat(digits).values())
     assert capsys.readouterr() == ("", "")
     assert content(tmp_path) == before
 
@@ -327,25 +324,30 @@ def test_digits_can_be_copied_and_pickled(change):
         "  {}\n",
         '"{}"',
         "'{}'",
-        "file://{}",
         "$DIGITS/mnist.npz",
-        "%DIGITS%/mnist.npz",
+        "~/mnist.npz",
         "“{}”",
     ],
 )
 def test_a_path_is_taken_as_it_is_meant(form, tmp_path, arrays, monkeypatch):
     folder = tmp_path / "Müller Übung"
-    monkeypatch.setenv("DIGITS", str(folder))
+    for name in ("DIGITS", "HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(folder))
     path = npz(folder / "mnist.npz", arrays)
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", form.format(path.as_posix()))
     assert load_mnist().name == "MNIST"
 
 
-@pytest.mark.parametrize("blank", [" ", '""'])
+@pytest.mark.parametrize("blank", ["", " ", '""'])
 def test_a_blank_variable_counts_as_none(blank, tmp_path, arrays, monkeypatch):
     npz(tmp_path / "cache/mnist.npz", arrays)
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", blank)
     assert load_mnist().name == "MNIST"
+
+
+def test_a_folder_may_be_named_with_quotes(tmp_path, arrays):
+    folder = npy_folder(tmp_path / "'digits'", arrays)
+    assert load_mnist(folder).name == "MNIST"
 
 
 @pytest.mark.parametrize("start", [".", "notebooks", "notebooks/scale"])
@@ -392,6 +394,33 @@ def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
     assert said == f"On MNIST: It is so. (These are {name}; it need not hold.)\n"
 
 
+def test_many_archives_do_not_use_up_the_files_that_may_be_open(tmp_path, arrays):
+    resource = pytest.importorskip("resource", reason="Windows has another limit")
+    for number in range(200):
+        npz(tmp_path / f"letter {number}.docx", {"document": np.zeros(1)})
+    plain_npz(tmp_path, arrays)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        assert load_mnist(tmp_path).name == "MNIST"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_of_several_digits_the_nearest_count(tmp_path, capsys):
+    npz(tmp_path / "b/c/mnist.npz", arrays_of(seed=1))
+    npz(tmp_path / "d/mnist.npz", arrays_of(seed=2))
+    plain_npz(tmp_path, arrays_of(seed=3))
+    assert_same(load_mnist(tmp_path), arrays_of(seed=3))
+
+
+def test_a_damaged_file_is_not_made_up_for_by_another_that_is_not_mnist(tmp_path):
+    npz(tmp_path / "a/mnist.npz", arrays_of(seed=1), x_test=b"")
+    npz(tmp_path / "b/mnist.npz", arrays_of(seed=2))
+    with pytest.raises(MnistDataError, match="is empty"):
+        load_mnist(tmp_path)
+
+
 # --- where the digits come from ----------------------------------------------
 
 
@@ -413,12 +442,6 @@ def test_variable_that_leads_nowhere_is_an_error(tmp_path, arrays, monkeypatch):
     monkeypatch.setenv("MNIST_TUTORIAL_DATA", str(tmp_path / "nowhere.npz"))
     with pytest.raises(MnistDataError, match=r"nowhere\.npz does not exist"):
         load_mnist()
-
-
-def test_an_empty_variable_counts_as_none(tmp_path, arrays, monkeypatch):
-    npz(tmp_path / "cache/mnist.npz", arrays)
-    monkeypatch.setenv("MNIST_TUTORIAL_DATA", "")
-    assert load_mnist().name == "MNIST"
 
 
 def test_own_cache_goes_before_that_of_keras(tmp_path, arrays, monkeypatch, capsys):
@@ -498,20 +521,20 @@ def promise(shape, descr="|u1"):
 class Evil:
     """What leaves a file behind when it is unpickled."""
 
-    def __init__(self, folder):
-        self.trace = folder / "executed"
+    def __init__(self, trace):
+        self.trace = trace
 
     def __reduce__(self):
         return Path.touch, (self.trace,)
 
 
+EXECUTED = Path(tempfile.gettempdir(), f"executed-{os.getpid()}")
+EVIL = Evil(EXECUTED)
+
+
 def write(path, what):
     path.write_bytes(what)
     return path
-
-
-TERABYTES = (10**12, 28, 28)
-IDX_TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 28, 28)
 
 
 @bad("does not exist", "Check the spelling")
@@ -524,68 +547,161 @@ def home_of_nobody(folder):
     return "~nobody-has-this-name/mnist.npz"
 
 
-@bad("is empty", "Download")
-def empty_file(folder):
-    return write(folder / "mnist.npz", b"")
-
-
 @bad("lacks x_train, y_train, x_test, y_test (it has none of the four)", "Name")
 def empty_folder(folder):
     return folder
 
 
-@bad("x_test.npy is empty")
-def empty_npy(folder):
-    write(npy_folder(folder / "npy", arrays_of()) / "x_test.npy", b"")
-    return folder / "npy"
+# What begins so is no array: alone, and in a folder where it has a way out of its own.
+FOREIGN = {
+    "empty": (b"", "is empty", "Download"),
+    "web page": (b"<!DOCTYPE html>\n<title>Sign in", "is a web page", "login page"),
+    "web page with a mark": (b"\xef\xbb\xbf\r\n<html>\n</html>", "is a web page"),
+    "text": (b"Hello, reader\n", "is no npz, npy or IDX file"),
+    "garbage": (b"\1\2\xff\0", r"it begins with b'\x01\x02\xff\x00'"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+    "zip in name only": (
+        b"PK\3\4" + bytes(100),
+        "damaged, cut off or of over 300 files",
+    ),
+    "CSV with a header": (
+        b"label,pixel0,pixel1\n5,0,0\n",
+        "is a CSV file",
+        "skiprows=1",
+    ),
+    "CSV with an index": (b",label,1x1\n0,5,0\n", "is a CSV file", "np.loadtxt"),
+    "CSV": (b"5,0,0,0,12\n", "is a CSV file", "skiprows=0"),
+    "parquet": (b"PAR1\x15\4", "is a parquet file", "from_parquet"),
+    "MATLAB": (b"MATLAB 5.0 MAT-file", "is a MATLAB file", "scipy.io.loadmat"),
+    "HDF5": (b"\x89HDF\r\n", "is no npz, npy or IDX file"),
+    "7z": (b"7z\xbc\xaf\x27\x1c", "is a packed archive", "Unpack it"),
+    "tar": (bytes(257) + b"ustar\0", "is a packed archive", "Unpack it"),
+    "picture": (b"\x89PNG\r\n", "is a picture", "Download"),
+    "pickle of Python 2": (pickle.dumps((np.zeros(2), [1]), 0), "is a pickle"),
+}
+for protocol in (0, 1, 2, 4, 5):
+    start = pickle.dumps(EVIL, protocol)
+    FOREIGN[f"pickle {protocol}"] = start, "is a pickle", "runs whatever", "is refused"
+for title, (start, *words) in FOREIGN.items():
+
+    @bad(*words, name=title)
+    def foreign(folder, start=start):
+        return write(folder / "mnist.npz", start)
+
+    @bad("has mnist.npz, which", *words, name=f"{title} gzipped in a folder")
+    def foreign_in_a_folder(folder, start=start):
+        write(folder / "notes.txt", b"Dear reader")
+        write(folder / "mnist.npz", gzip.compress(start))
+        return folder
 
 
-@bad("cannot be read", "damaged or cut off")
+# Bytes of one array of four.
+LONGER = npy(arrays_of()["x_test"]) + b"\0"
+SHORTER = promise((100, 28, 28)) + arrays_of()["x_test"].tobytes()
+HUGE_HEADER = b"\x93NUMPY\2\0" + b"\xff" * 4 + bytes(10**6)
+RECORDS = promise((12,), [("a", "|u1"), ("b", "|O")])
+OBJECTS = io.BytesIO()
+np.save(OBJECTS, np.array([EVIL], dtype=object))
+MEMBERS = {
+    "empty": ("x_test", b"", "is empty"),
+    "truncated": ("x_train", npy(arrays_of()["x_train"])[:-9], "cannot be read"),
+    "longer": ("x_test", LONGER, "it holds more than its header says"),
+    "shorter": ("x_test", SHORTER, "cannot be read", "damaged or cut off"),
+    "cut within its header": ("x_train", promise((1,))[:40], "damaged or cut off"),
+    "no header": ("x_train", b"\x93NUMPY\1\0\x14\0" + b"{" * 20, "cannot be read"),
+    "header of gigabytes": ("x_train", HUGE_HEADER, "expected 4294967295 bytes"),
+    "terabytes": ("x_train", promise((10**12, 28, 28)), "promises 784,000,000,000,000"),
+    "less than nothing": ("x_train", promise((-1, 28, 28)), "promises -784 bytes"),
+    "web page": ("x_train", b"<html>\n", "is a web page", "login page"),
+    "pickle": ("x_train", pickle.dumps(EVIL), "is a pickle"),
+    "objects": ("x_train", OBJECTS.getvalue(), "has shape (1,) and type object"),
+    "records of objects": ("y_train", RECORDS, "and type void"),
+}
+for title, (key, member, *words) in MEMBERS.items():
+
+    @bad(f"{key}.npy", *words, name=f"{title} in npz")
+    def spoilt_in_npz(folder, key=key, member=member):
+        return npz(folder / "mnist.npz", arrays_of(), **{key: member})
+
+    @bad(f"{key}.npy", *words, name=f"{title} in npy")
+    def spoilt_in_npy(folder, key=key, member=member):
+        return npy_folder(folder / "npy", arrays_of(), **{key: member})
+
+
+# Arrays that are not of MNIST's form.
+IMAGES, LABELS = arrays_of()["x_train"], arrays_of()["y_train"]
+WRONG = {
+    "large images": ("x_train", np.zeros((5, 32, 32), "u1"), "has shape (5, 32, 32)"),
+    "images of MATLAB": ("x_train", IMAGES.T, "x.transpose(2, 0, 1)"),
+    "no images": ("x_train", IMAGES[:0], "promises 0 bytes"),
+    "images of 0 to 1": ("x_train", IMAGES / 255, "from 0 to 1 and type float64"),
+    "images of 0 and 1": ("x_train", IMAGES // 255, "255 * x if the highest is 1"),
+    "images of fractions": ("x_train", IMAGES / 2, "has numbers from"),
+    "images without number": ("x_train", IMAGES * np.nan, "from nan to nan"),
+    "booleans": ("x_train", IMAGES > 99, "type bool"),
+    "one-hot labels": ("y_train", np.eye(10)[LABELS], "y.argmax(axis=1)"),
+    "labels of QMNIST": ("y_train", np.zeros((12, 8), "i4"), "y[:, 0] from QMNIST"),
+    "texts": ("y_train", LABELS.astype("U"), "type str"),
+    "a label too high": ("y_train", LABELS + np.arange(12, dtype="u1"), "to 19"),
+    "a label below zero": ("y_train", LABELS - 1.0, "from -1 to"),
+    "labels too few": (
+        "y_train",
+        LABELS[:-1],
+        "12 images in x_train but labels for 11",
+    ),
+    "one label": ("y_train", LABELS[0], "12 images in x_train but labels for 1"),
+}
+for title, (key, array, words) in WRONG.items():
+
+    @bad(words, name=f"{title} in npz")
+    def wrong_in_npz(folder, key=key, array=array):
+        return npz(folder / "mnist.npz", swapped(key, array))
+
+    @bad(words, name=f"{title} in npy")
+    def wrong_in_npy(folder, key=key, array=array):
+        return npy_folder(folder / "npy", swapped(key, array))
+
+
+# Bytes of one IDX file of four.
+IDX_TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 28, 28)
+IDX_WRONG = {
+    "truncated": ("x_test", idx(arrays_of()["x_test"])[:-1], "cannot be read"),
+    "cut within its header": ("y_train", idx(LABELS)[:6], "damaged or cut off"),
+    "terabytes": ("x_train", IDX_TERABYTES, "promises 3,367,254,359,280 bytes"),
+    "too short for its type": ("x_train", b"\0\0\x0d" + idx(IMAGES)[3:], "be read"),
+    "images in place of labels": ("y_train", idx(IMAGES), "has shape (12, 28, 28)"),
+}
+for title, (key, member, words) in IDX_WRONG.items():
+
+    @bad(data.IDX_NAMES[key], words, name=f"{title} in IDX")
+    def wrong_in_idx(folder, key=key, member=member):
+        idx_folder(folder / "idx", arrays_of())
+        return write(folder / "idx" / data.IDX_NAMES[key], member).parent
+
+    @bad(data.IDX_NAMES[key], words, name=f"{title} in IDX gzipped")
+    def wrong_in_gz(folder, key=key, member=member):
+        idx_folder(folder / "idx", arrays_of())
+        return write(folder / "idx" / data.IDX_NAMES[key], gzip.compress(member)).parent
+
+
+PACKED = gzip.compress(idx(arrays_of()["x_test"]))
+GZ_WRONG = {
+    "truncated": (PACKED[:-20], "damaged or cut off"),
+    "with a wrong checksum": (PACKED[:-8] + b"\1\2\3\4" + PACKED[-4:], "CRC"),
+    "without end": (five_times(PACKED), "gzipped more than 5 times"),
+}
+for title, (packed, words) in GZ_WRONG.items():
+
+    @bad("t10k-images-idx3-ubyte cannot be read", words, name=f"gzip {title}")
+    def wrong_gz(folder, packed=packed):
+        idx_folder(folder / "idx", arrays_of())
+        return write(folder / "idx" / data.IDX_NAMES["x_test"], packed).parent
+
+
+@bad("damaged, cut off")
 def truncated_npz(folder):
     path = npz(folder / "mnist.npz", arrays_of())
     return write(path, path.read_bytes()[:-300])
-
-
-@bad("x_train.npy should hold 9,408 bytes, and holds only")
-def truncated_npy(folder):
-    return npy_folder(
-        folder / "npy", arrays_of(), x_train=npy(arrays_of()["x_train"])[:-9]
-    )
-
-
-@bad("x_train.npy cannot be read", "damaged or cut off")
-def npy_cut_within_its_header(folder):
-    return npy_folder(folder / "npy", arrays_of(), x_train=promise((1,))[:40])
-
-
-@bad("should hold 3,920 bytes, and holds only 3,919")
-def truncated_idx(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_test"]
-    write(path, path.read_bytes()[:-1])
-    return path.parent
-
-
-@bad("train-labels-idx1-ubyte cannot be read", "damaged or cut off")
-def idx_cut_within_its_header(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
-    write(path, path.read_bytes()[:6])
-    return path.parent
-
-
-@bad("t10k-images-idx3-ubyte.gz cannot be read", "damaged or cut off")
-def truncated_gz(folder):
-    idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
-    write(path, path.read_bytes()[:-20])
-    return path.parent
-
-
-@bad("t10k-images-idx3-ubyte.gz cannot be read", "CRC")
-def gz_with_a_wrong_checksum(folder):
-    idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_test']}.gz"
-    write(path, path.read_bytes()[:-8] + b"\1\2\3\4" + path.read_bytes()[-4:])
-    return path.parent
 
 
 @bad("cannot be read", "CRC")
@@ -604,7 +720,7 @@ def member_larger_than_the_directory_says(folder):
     )
 
 
-@bad("cannot be read")
+@bad("cannot be read", "encrypted")
 def encrypted_npz(folder):
     whole = bytearray(npz(folder / "mnist.npz", arrays_of()).read_bytes())
     whole[6] |= 1
@@ -612,61 +728,7 @@ def encrypted_npz(folder):
     return write(folder / "mnist.npz", whole)
 
 
-@bad("x_test.npy should hold 3,920 bytes, and holds more")
-def member_longer_than_its_header_says(folder):
-    longer = npy(arrays_of()["x_test"]) + b"\0"
-    return npz(folder / "mnist.npz", arrays_of(), x_test=longer)
-
-
-@bad("x_test.npy should hold 78,400 bytes, and holds only 3,920")
-def member_shorter_than_its_header_says(folder):
-    shorter = promise((100, 28, 28)) + arrays_of()["x_test"].tobytes()
-    return npz(folder / "mnist.npz", arrays_of(), x_test=shorter)
-
-
-@bad("is a web page", "login page", "Download")
-def login_page(folder):
-    return write(folder / "mnist.npz", b"<!DOCTYPE html>\n<title>Sign in</title>\n")
-
-
-@bad("is a web page", "login page")
-def login_page_with_byte_order_mark(folder):
-    return write(folder / "mnist.npz", b"\xef\xbb\xbf\r\n<html>\n<head></head></html>")
-
-
-@bad('not an npz file: it begins with "01 02 ff 00"')
-def garbage(folder):
-    return write(folder / "mnist.npz", b"\1\2\xff\0")
-
-
-@bad("is a Git LFS pointer", "git lfs pull")
-def pointer_of_git_lfs(folder):
-    return write(folder / "mnist.npz", b"version https://git-lfs.github.com/spec/v1\n")
-
-
-@bad("cannot be read", "zip")
-def zip_in_name_only(folder):
-    return write(folder / "mnist.npz", b"PK\3\4" + bytes(100))
-
-
-@bad("train-images-idx3-ubyte is of type float32")
-def idx_of_floats(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
-    write(path, bytes([0, 0, 13]) + path.read_bytes()[3:])
-    return path.parent
-
-
-@bad("x_train.npy is a web page", "login page")
-def login_page_in_a_folder(folder):
-    return npy_folder(folder / "npy", arrays_of(), x_train=b"<html>\n")
-
-
-@bad("is one array of four", "Name the folder")
-def one_npy(folder):
-    return npy_folder(folder / "npy", arrays_of()) / "x_train.npy"
-
-
-@bad("is one array of four", "Name the folder")
+@bad("is a single array", "Name an npz file")
 def one_gz(folder):
     folder = idx_folder(folder / "idx", arrays_of(), packed=True)
     return folder / f"{data.IDX_NAMES['x_train']}.gz"
@@ -678,15 +740,6 @@ def npz_with_too_little(folder):
     return npz(folder / "a.npz", {k: a for k, a in arrays.items() if "train" in k})
 
 
-@bad(
-    "lacks y_train (it has t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte, train-images"
-)
-def folder_with_too_little(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["y_train"]
-    path.unlink()
-    return path.parent
-
-
 @bad("lacks x_test (it has x_train.npy, y_test.npy, y_train.npy)")
 def folder_in_place_of_a_file(folder):
     path = npy_folder(folder / "npy", arrays_of()) / "x_test.npy"
@@ -695,27 +748,18 @@ def folder_in_place_of_a_file(folder):
     return path.parent
 
 
-FOREIGN = {
-    "CSV with a header": (b"label,pixel0,pixel1\n5,0,0\n", "is a CSV file", "loadtxt"),
-    "CSV with an index": (b",label,1x1\n0,5,0\n", "is a CSV file", "np.loadtxt"),
-    "CSV": (b"5,0,0,0,12\n", "is a CSV file", "np.loadtxt"),
-    "parquet": (b"PAR1\x15\4", "is a parquet file", "from_parquet"),
-    "MATLAB": (b"MATLAB 5.0 MAT-file", "is a MATLAB file", "scipy.io.loadmat"),
-    "HDF5": (b"\x89HDF\r\n", "is an HDF5 file", "h5py.File"),
-    "7z": (b"7z\xbc\xaf\x27\x1c", "is a packed archive", "Unpack it"),
-    "tar": (bytes(257) + b"ustar\0", "is a packed archive", "Unpack it"),
-    "picture": (b"\x89PNG\r\n", "is a picture", "Download"),
-}
-for title, (start, *words) in FOREIGN.items():
+@bad("(it has notes.txt)")
+def folder_with_hidden_files(folder):
+    npz(folder / ".cache/mnist.npz", arrays_of())
+    write(folder / ".DS_Store", b"Bud1")
+    write(folder / "notes.txt", b"Dear reader")
+    return folder
 
-    @bad(*words, name=title)
-    def foreign(folder, start=start):
-        return write(folder / "mnist.npz", start)
 
-    @bad(*words, name=f"{title} gzipped in a folder")
-    def foreign_in_a_folder(folder, start=start):
-        write(folder / "train.gz", gzip.compress(start))
-        return folder
+@bad("lacks x_train", "(it has a/b/c/d/e)")
+def npz_too_deep(folder):
+    npz(folder / "a/b/c/d/e/mnist.npz", arrays_of())
+    return folder
 
 
 @bad("EMNIST's images lie on their side", "it has emnist-digits-test")
@@ -732,190 +776,9 @@ def npz_with_other_names(folder):
     return npz(folder / "a.npz", {"train_images": arrays_of()["x_train"]})
 
 
-@bad("holds no digits to read (it has a.csv, mnist.npz", "mnist.npz is a web page")
-def folder_with_a_login_page(folder):
-    write(folder / "a.csv", b"other things")
-    write(folder / "mnist.npz", b"<html>")
-    return folder
-
-
-@bad("holds several sets of digits")
-def two_sets_and_none_of_them_mnist(folder):
-    idx_folder(folder / "a", arrays_of())
-    return idx_folder(folder / "b", arrays_of(seed=1)).parent
-
-
-@bad("gzipped more than 5 times")
-def gzip_without_end(folder):
-    packed = b""
-    for _ in range(9):
-        packed = gzip.compress(packed)
-    return write(folder / "mnist.gz", packed)
-
-
-@bad("is an archive of 101 files")
+@bad("damaged, cut off or of over 300 files")
 def zip_of_pictures(folder):
-    return npz(folder / "a.zip", {f"{i}": np.zeros(1) for i in range(101)})
-
-
-@bad("is of type int32", "Save x.astype")
-def idx_of_wide_images(folder):
-    images = arrays_of()["x_train"].astype(">i4")
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
-    write(path, bytes([0, 0, 12]) + idx(images)[3:])
-    return path.parent
-
-
-@bad("has the label -1")
-def label_below_zero(folder):
-    return npz(folder / "mnist.npz", swapped("y_test", np.array([1, -1, 2, 3, 4])))
-
-
-WRONG = {
-    "flat images": (
-        "x_train",
-        (12, 784),
-        "u1",
-        "has shape (12, 784), where MNIST has (n, 28, 28) of uint8",
-    ),
-    "channel axis": ("x_train", (12, 28, 28, 1), "u1", "which drops a channel axis"),
-    "large images": ("x_test", (5, 32, 32), "u1", "has shape (5, 32, 32)"),
-    "one-hot labels": ("y_train", (12, 10), "u1", "y.argmax(axis=1)"),
-    "labels of QMNIST": ("y_train", (12, 8), "i4", "y[:, 0] from QMNIST"),
-    "images of MATLAB": ("x_train", (28, 28, 12), "u1", "x.transpose(2, 0, 1)"),
-    "one label": ("y_train", (), "u1", "has shape ()"),
-    "no images": ("x_train", (0, 28, 28), "u1", "promises 0 items"),
-    "floats": (
-        "x_train",
-        (12, 28, 28),
-        "f4",
-        "is of type float32, where MNIST has uint8",
-    ),
-    "labels with a point": ("y_train", (12,), "f8", "Save the labels with"),
-    "booleans": ("x_train", (12, 28, 28), "?", "is of type bool"),
-    "texts": ("y_train", (12,), "U1", "is of type str32"),
-    "records": ("y_train", (12,), [("a", "u1")], "is of type"),
-}
-for title, (key, shape, dtype, words) in WRONG.items():
-
-    @bad(words, f"{key}.npy", name=f"{title} in npz")
-    def wrong_in_npz(folder, key=key, shape=shape, dtype=dtype):
-        return npz(folder / "mnist.npz", swapped(key, np.zeros(shape, dtype)))
-
-    @bad(words, f"{key}.npy", name=f"{title} in npy")
-    def wrong_in_npy(folder, key=key, shape=shape, dtype=dtype):
-        return npy_folder(folder / "npy", swapped(key, np.zeros(shape, dtype)))
-
-
-@bad("train-labels-idx1-ubyte has shape (12, 28, 28), where MNIST has (n,)")
-def idx_files_changed_over(folder):
-    names = dict(data.IDX_NAMES)
-    names["x_train"], names["y_train"] = names["y_train"], names["x_train"]
-    # Let the error be that of the labels alone.
-    idx_folder(folder / "idx", arrays_of(), names)
-    images = folder / "idx" / data.IDX_NAMES["x_train"]
-    write(images, idx(arrays_of()["x_train"]))
-    return folder / "idx"
-
-
-@bad("x_train.npy has no pixel above 1", "before any division by 255")
-def images_divided_by_255(folder):
-    pixels = arrays_of()["x_train"] // 255
-    return npz(folder / "mnist.npz", swapped("x_train", pixels))
-
-
-@bad("has 12 images in x_train but 11 labels in y_train")
-def labels_too_few(folder):
-    return npz(folder / "mnist.npz", swapped("y_train", arrays_of()["y_train"][:-1]))
-
-
-@bad("y_test.npy has the label 10, where digits go from 0 to 9")
-def label_that_is_no_digit(folder):
-    labels = np.array([0, 1, 10, 2, 3], np.uint8)
-    return npz(folder / "mnist.npz", swapped("y_test", labels))
-
-
-@bad("promises 1,000,000,000,000 items, not 1 to 300,000")
-def npz_of_terabytes(folder):
-    return npz(folder / "mnist.npz", arrays_of(), x_train=promise(TERABYTES))
-
-
-@bad("promises 4,294,967,295 items")
-def idx_of_terabytes(folder):
-    path = idx_folder(folder / "idx", arrays_of()) / data.IDX_NAMES["x_train"]
-    write(path, IDX_TERABYTES)
-    return path.parent
-
-
-@bad("promises 4,294,967,295 items")
-def gz_of_terabytes(folder):
-    idx_folder(folder / "idx", arrays_of(), packed=True)
-    path = folder / "idx" / f"{data.IDX_NAMES['x_train']}.gz"
-    write(path, gzip.compress(IDX_TERABYTES))
-    return path.parent
-
-
-@bad("cannot be read: EOF: reading array header, expected 4294967295 bytes")
-def npy_header_of_gigabytes(folder):
-    header = b"\x93NUMPY\2\0" + b"\xff" * 4 + bytes(10**6)
-    return npz(folder / "mnist.npz", arrays_of(), x_train=header)
-
-
-@bad("promises -1 items")
-def negative_size(folder):
-    return npz(folder / "mnist.npz", arrays_of(), x_train=promise((-1, 28, 28)))
-
-
-@bad("cannot be read")
-def npy_header_that_is_no_header(folder):
-    header = b"\x93NUMPY\1\0\x14\0" + b"{" * 20
-    return npz(folder / "mnist.npz", arrays_of(), x_train=header)
-
-
-for protocol in (0, 1, 2, 4, 5):
-
-    @bad("is a pickle", "It is refused", name=f"pickle of protocol {protocol}")
-    def pickled(folder, protocol=protocol):
-        return write(folder / "mnist.pkl", pickle.dumps(Evil(folder), protocol))
-
-
-@bad("is a pickle", "runs whatever code", "use an npz, npy or IDX file")
-def pickle_named_npz(folder):
-    return write(folder / "mnist.npz", pickle.dumps(Evil(folder)))
-
-
-@bad("is a pickle")
-def pickle_gzipped(folder):
-    return write(folder / "mnist.pkl.gz", gzip.compress(pickle.dumps(Evil(folder))))
-
-
-@bad("is a pickle")
-def pickle_of_python_2(folder):
-    return write(folder / "mnist.pkl", pickle.dumps((np.zeros(2), [1]), 0))
-
-
-@bad("x_train.npy is a pickle")
-def pickle_named_npy(folder):
-    return npy_folder(folder / "npy", arrays_of(), x_train=pickle.dumps(Evil(folder)))
-
-
-@bad("x_train.npy is a pickle")
-def pickle_in_npz(folder):
-    evil = pickle.dumps(Evil(folder))
-    return npz(folder / "mnist.npz", arrays_of(), x_train=evil)
-
-
-@bad("holds Python objects", "It is refused")
-def npz_of_objects(folder):
-    evil = np.array([Evil(folder)], dtype=object)
-    np.savez(folder / "mnist.npz", **swapped("x_train", evil))
-    return folder / "mnist.npz"
-
-
-@bad("holds Python objects")
-def npy_of_records_with_objects(folder):
-    objects = promise((12,), [("a", "|u1"), ("b", "|O")])
-    return npy_folder(folder / "npy", arrays_of(), y_train=objects)
+    return npz(folder / "a.zip", {f"{i}": np.zeros(1) for i in range(301)})
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -928,6 +791,7 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(case, tmp_path):
     with pytest.raises(MnistDataError) as caught:
         load_mnist(source)
     assert content(tmp_path) == before
+    assert not EXECUTED.exists()
     assert_clear(caught.value, source, *words)
 
 
@@ -939,8 +803,14 @@ def assert_clear(error, source, *words):
     assert any(
         word in message
         for word in (
-            *("MNIST_TUTORIAL_DATA", "Name", "Save", "Reshape", "Give", "use"),
-            *("np.savez", "save", "Unpack"),
+            *(
+                "MNIST_TUTORIAL_DATA",
+                "Name",
+                "np.savez",
+                "save",
+                "Unpack",
+                "use an npz",
+            ),
         )
     )
     assert "\n" not in message
@@ -973,11 +843,8 @@ NO_PATHS = [
 
 @pytest.mark.parametrize("source", NO_PATHS, ids=lambda source: type(source).__name__)
 def test_something_that_is_no_path_is_refused(source):
-    with pytest.raises(MnistDataError, match="is no path: name a file") as caught:
+    with pytest.raises(MnistDataError, match="is no path") as caught:
         load_mnist(source)
-    assert type(source).__name__ in str(caught.value) or "'mnist\\x00" in str(
-        caught.value
-    )
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
 
@@ -987,10 +854,20 @@ def test_a_name_that_no_file_can_have_is_a_clear_error():
         load_mnist("x" * 5000)
 
 
+@pytest.mark.parametrize("name", ["mnist.npz", "."])
+def test_a_broken_link_is_called_so(name, tmp_path):
+    try:
+        (tmp_path / "mnist.npz").symlink_to(tmp_path / "gone.npz")
+    except OSError:
+        pytest.skip("this system makes no links for everybody")
+    with pytest.raises(MnistDataError, match=r"mnist\.npz.* it is a broken link"):
+        load_mnist(tmp_path / name)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
     os.mkfifo(tmp_path / "mnist.npz")
-    with pytest.raises(MnistDataError, match="is neither a file nor a folder"):
+    with pytest.raises(MnistDataError, match="is a broken link, or no ordinary file"):
         load_mnist(tmp_path / "mnist.npz")
 
 
@@ -1172,10 +1049,10 @@ def test_mirrors_that_failed_are_left_in_peace_for_a_while(
 
 
 def test_a_full_disk_is_not_the_fault_of_the_network(server, monkeypatch, capfd):
-    def full(**options):
+    def full(self, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pooch, "retrieve", full)
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", full)
     load_mnist()
     said = capfd.readouterr().out
     assert "this machine could not keep what came" in said
@@ -1183,24 +1060,25 @@ def test_a_full_disk_is_not_the_fault_of_the_network(server, monkeypatch, capfd)
 
 
 def test_a_fault_in_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(pooch, "retrieve", lambda: None)
+    monkeypatch.setattr(pooch, "HTTPDownloader", lambda: None)
     with pytest.raises(TypeError):
         load_mnist()
 
 
-def test_a_dead_proxy_is_named_by_its_variable(monkeypatch, capfd):
-    for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "the settings of this machine"])
+def test_a_dead_proxy_is_named_by_what_sets_it(name, monkeypatch, capfd):
+    for other in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(other, raising=False)
+    dead = "http://127.0.0.1:9"
+    if name == "HTTP_PROXY":
+        monkeypatch.setenv(name, dead)
+    else:
+        monkeypatch.delenv("HTTPS_PROXY", raising=False)
+        monkeypatch.delenv("https_proxy", raising=False)
+        monkeypatch.setattr("requests.utils.getproxies", lambda: {"http": dead})
     monkeypatch.setattr(data, "MIRRORS", [("http://mnist.invalid/", ["mnist.npz"])])
     load_mnist()
-    assert "proxy set by HTTP_PROXY does not answer" in capfd.readouterr().out
-
-
-def test_the_logger_of_pooch_is_left_as_it_was(monkeypatch):
-    monkeypatch.setattr(pooch.get_logger(), "level", 15)
-    load_mnist()
-    assert pooch.get_logger().level == 15
+    assert f"the proxy in {name} does not answer" in capfd.readouterr().out
 
 
 TWO = """
@@ -1295,7 +1173,7 @@ def test_mnist_has_the_published_hashes(mnist):
     }
     assert published == data.SHA256
     for key, array in flat(mnist).items():
-        assert data.hashlib.sha256(array.tobytes()).hexdigest() == published[key]
+        assert hashlib.sha256(array.tobytes()).hexdigest() == published[key]
 
 
 def test_mnist_has_the_published_counts_and_first_labels(mnist):
