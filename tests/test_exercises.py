@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from mnist_tutorial.exercises import check
 
-NUMBERS = [f"0{lesson}.{exercise}" for lesson in range(1, 9) for exercise in (1, 2, 3)]
+NUMBERS = [f"0{lesson}.{exercise}" for lesson in range(1, 10) for exercise in (1, 2, 3)]
 rng = np.random.default_rng(0)
 
 
@@ -532,7 +532,85 @@ def best_by_argmin(case):
 
 # Each exercise with at least two right answers, differently spelled. A function of
 # `digits` stands for an answer that needs them.
+OLD_LINES = {3: "5 by 5", 4: "then as now", 8: '"ones"', 10: "momentum", 11: "sparse"}
+
+
+def mended(x, y, **changes):
+    """Train as exercise 9.3 asks, but for what a test changes."""
+    plan = {
+        "rate": 1.0,
+        "kernel": 3,
+        "strides": 1,
+        "options": {"validation_split": 0.1},
+        "key": "accuracy",
+        "output": "softmax",
+        "scale": 255,
+        "optimizer": keras.optimizers.Adadelta,
+    } | changes
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(8, plan["kernel"], plan["strides"], activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation=plan["output"]),
+        ]
+    )
+    optimizer = plan["optimizer"](plan["rate"])
+    loss = "categorical_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    x, y = x[..., None] / plan["scale"], keras.utils.to_categorical(y, 10)
+    history = model.fit(x, y, verbose=0, **plan["options"])
+    return model, history.history[plan["key"]]
+
+
+def mended_by_hand(x, y):
+    """Hold out by slicing, keep whole numbers as labels, and build functionally."""
+    image = keras.Input((28, 28))
+    found = keras.layers.Reshape((28, 28, 1))(image)
+    found = keras.layers.Conv2D(8, (3, 3))(found)
+    found = keras.layers.Flatten()(keras.layers.ReLU()(found))
+    model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(found))
+    adadelta = keras.optimizers.Adadelta(learning_rate=1.0)
+    model.compile(adadelta, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    n = len(x) - len(x) // 10
+    parts = x[:n].astype("float32") / 255, y[:n]
+    last = x[n:] / 255, y[n:]
+    history = model.fit(*parts, batch_size=16, validation_data=last, verbose=0)
+    return model, history.history["accuracy"]
+
+
+def mended_with_acc(x, y):
+    """Keep the old name of the metric, which today one gives oneself."""
+    model, _ = mended(x, y)
+    metric = keras.metrics.CategoricalAccuracy(name="acc")
+    model.compile(
+        keras.optimizers.Adadelta(1.0), "categorical_crossentropy", metrics=[metric]
+    )
+    one_hot = keras.utils.to_categorical(y, 10)
+    history = model.fit(x[..., None] / 255, one_hot, validation_split=0.1, verbose=0)
+    return model, np.array(history.history["acc"])
+
+
+def changed(**changes):
+    return lambda x, y: mended(x, y, **changes)
+
+
+def validated_on_others(x, y):
+    strangers = np.zeros((9, 28, 28, 1)), np.eye(10)[:9]
+    return mended(x, y, options={"validation_data": strangers})
+
+
 RIGHT = [
+    ("09.1", 5),
+    ("09.1", np.int64(5)),
+    ("09.1", 5.0),
+    ("09.2", "B"),
+    ("09.2", "b"),
+    ("09.2", " B "),
+    ("09.3", mended),
+    ("09.3", mended_by_hand),
+    ("09.3", mended_with_acc),
+    ("09.3", lambda x, y: tuple(mended(x.astype("float32"), y))),
     ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 10_000)),
     ("01.1", bytes.fromhex("00000801 00002710")),
     ("01.1", bytearray([0, 0, 8, 1, 0, 0, 39, 16])),
@@ -634,6 +712,26 @@ RIGHT = [
 ]
 
 WRONG = [
+    *[("09.1", line, hint) for line, hint in OLD_LINES.items()],
+    ("09.1", 7, "change their meaning"),
+    ("09.1", "Conv2D(32, 3, 3)", "One number"),
+    ("09.2", "A", "ends beside"),
+    ("09.2", "curve B", "The name of a curve"),
+    ("09.2", 2, "The name of a curve"),
+    ("09.3", lambda x, y: mended(x, y)[0], "two things"),
+    ("09.3", lambda x, y: mended(x, y)[::-1], "no network"),
+    ("09.3", lambda x, y: (mended(x, y)[0], 0.9), "a list of one accuracy"),
+    ("09.3", changed(strides=3), "leaves places out"),
+    ("09.3", changed(kernel=5), "3 by 3 is asked for"),
+    ("09.3", changed(rate=0.001), "today's rate"),
+    ("09.3", changed(rate=0.1), "rate is 0.1"),
+    ("09.3", changed(optimizer=keras.optimizers.Adam, rate=0.001), "trained by Adam"),
+    ("09.3", changed(output=None), "softmax"),
+    ("09.3", changed(key="acc"), "KeyError"),
+    ("09.3", changed(options={}), "No images are held out"),
+    ("09.3", changed(options={"validation_split": 0.5}), "100 are"),
+    ("09.3", changed(options={"validation_split": 0.1, "epochs": 2}), "One epoch"),
+    ("09.3", validated_on_others, "learns from all"),
     ("01.1", "00000801", "a str"),
     ("01.1", [0, 0, 8, 1, 10_000], "a list"),
     ("01.1", b"00 00 08 01 00 00 27 10", "letters"),
@@ -991,7 +1089,7 @@ def test_blank(capsys, digits, number):
         "08.3": [{"SGD": ..., "Adam": ...}],
     }
     functions = ["01.2", "02.2", "04.1", "04.3", "05.1", "06.1", "06.2", "06.3"]
-    if number in [*functions, "07.2", "07.3", "08.1", "08.2"]:
+    if number in [*functions, "07.2", "07.3", "08.1", "08.2", "09.3"]:
         blanks[number] = [lambda *given: ...]
     for answer in [..., *blanks.get(number, [])]:
         line = said(capsys, digits, number, answer)
@@ -1023,10 +1121,10 @@ def test_the_catalogue_is_caught(failure):
     assert (number, hint) in [(wrong, part) for wrong, _, part in WRONG]
 
 
-@pytest.mark.parametrize("number", ["2.2", "09.1", "01.4", "", 2.2, None])
+@pytest.mark.parametrize("number", ["2.2", "10.1", "01.4", "", 2.2, None])
 def test_unknown_exercise(capsys, number):
     check(number, 1)
-    assert "go from 01.1 to 08.3" in capsys.readouterr().out
+    assert "go from 01.1 to 09.3" in capsys.readouterr().out
 
 
 def test_remarks_of_libraries_stay_off_the_page(capfd):

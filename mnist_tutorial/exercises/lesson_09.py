@@ -1,0 +1,151 @@
+"""Judge the answers to the exercises of lesson 9: old programs, new Keras."""
+
+import inspect
+from unittest import mock
+
+import numpy as np
+
+from mnist_tutorial.exercises.judging import MistakeError, call, choose, close, demand
+
+LINES = {
+    4: "MaxPooling2D(2, 2) has windows of 2 that move by 2, then as now.",
+    8: '"one" is another name of "ones": print the bias, and see.',
+    10: "The second argument of SGD is the momentum: print sgd.momentum.",
+    11: "Whole numbers as labels go with sparse_categorical_crossentropy.",
+    3: "One number after the filters is the kernel: 5 means 5 by 5.",
+}
+
+
+def exercise_1(answer):
+    """Judge the number of the line that silently means something else."""
+    choose(answer, 5, LINES, "Look for a line whose numbers change their meaning.")
+    return "The second 3 is the stride: the filter jumps, and the kernel is 3 by 3."
+
+
+def exercise_2(answer):
+    """Judge which curve was drawn with the test images."""
+    name = answer.strip().upper() if isinstance(answer, str) else answer
+    demand(name in ("A", "B"), 'The name of a curve is asked for: "A" or "B".')
+    demand(
+        name == "B",
+        "Curve A ends beside the line: it was drawn with other images than evaluate "
+        "read. Which curve ends on the line?",
+    )
+    return "It ends exactly on the line: the same network, the same images."
+
+
+def exercise_3(answer):
+    """Judge a mended training by running it on 200 images."""
+    import keras
+
+    x, y = _images()
+    given = x.copy(), y.copy()
+    # Seeded, so that the same answer always gets the same verdict.
+    keras.utils.set_random_seed(0)
+    result, fitted = _watch(answer, x, y, keras)
+    demand(
+        (x == given[0]).all() and (y == given[1]).all(), "It changes what it is given."
+    )
+    demand(
+        isinstance(result, tuple) and len(result) == 2,
+        "Return two things: the network, and the list of its training accuracies.",
+    )
+    model, accuracies = result
+    demand(
+        isinstance(model, keras.Model),
+        "The first thing that it returns is no network.",
+    )
+    demand(
+        np.ndim(accuracies) == 1 and np.shape(accuracies) == (1,),
+        "One epoch gives a list of one accuracy: return history.history['accuracy'].",
+    )
+    _judge_network(model, keras)
+    _judge_optimizer(model.optimizer, keras)
+    _judge_held_out(fitted, len(x))
+    return "It runs, and does what its author meant."
+
+
+def _watch(answer, x, y, keras):
+    """Call an answer; return its result, and what each `fit` in it was given."""
+    fit = keras.Model.fit
+    fitted = []
+
+    def watched(*arguments, **options):
+        given = inspect.signature(fit).bind(*arguments, **options)
+        given.apply_defaults()
+        fitted.append(given.arguments)
+        return fit(*arguments, **options)
+
+    with mock.patch.object(keras.Model, "fit", watched):
+        return call(answer, x, y), fitted
+
+
+def _judge_held_out(fitted, n):
+    given = fitted[-1]
+    learnt = len(given["x"]) * (1 - given["validation_split"])
+    demand(
+        given["validation_split"] or given["validation_data"] is not None,
+        "No images are held out: validation_split=0.1.",
+    )
+    demand(
+        learnt < 0.95 * n,
+        "It learns from all images that it was given, and is validated on others: "
+        "validation_split=0.1 holds a tenth out.",
+    )
+    demand(
+        learnt > 0.85 * n,
+        f"A tenth of the {n} images is to be held out, and {n - learnt:.0f} are.",
+    )
+
+
+def _images():
+    """Return 200 images that are easy to tell apart, and their labels."""
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 10
+    x = rng.integers(0, 60, (200, 28, 28)).astype(np.uint8)
+    for image, label in zip(x, y, strict=True):
+        image[4 + 2 * label : 6 + 2 * label, 4:24] = 255
+    return x, y
+
+
+def _judge_network(model, keras):
+    layers = keras.layers
+    demand(
+        model.output_shape == (None, 10),
+        f"The network gives {model.output_shape[1:]}, where ten probabilities are "
+        "needed.",
+    )
+    found = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    demand(bool(found), "There is no convolution left in it.")
+    demand(
+        found[0].strides == (1, 1),
+        f"The convolution has strides of {found[0].strides}: it leaves places out.",
+    )
+    demand(
+        found[0].kernel_size == (3, 3),
+        f"The kernel is {found[0].kernel_size}; 3 by 3 is asked for.",
+    )
+    image = np.zeros((1, 28, 28), "float32")
+    shape = model.input_shape
+    demand(
+        shape in ((None, 28, 28, 1), (None, 28, 28)),
+        f"The network takes {shape[1:]}: keep the channel last, (28, 28, 1).",
+    )
+    p = np.asarray(model(image.reshape(1, *shape[1:])))
+    demand(close(p.sum(), 1, 1e-3), "The ten outputs do not add up to 1: softmax.")
+
+
+def _judge_optimizer(optimizer, keras):
+    demand(
+        isinstance(optimizer, keras.optimizers.Adadelta),
+        f"It is trained by {type(optimizer).__name__}; the author's was Adadelta.",
+    )
+    rate = float(np.asarray(optimizer.learning_rate))
+    demand(
+        not close(rate, 0.001, 1e-6),
+        "Adadelta has today's rate of 0.001. When this was written, it was 1.0.",
+    )
+    if not close(rate, 1.0):
+        raise MistakeError(f"Adadelta's rate is {rate:g}; then it was 1.0.")
+    steps = int(np.asarray(optimizer.iterations))
+    demand(steps > 0, "The network is compiled, and not trained.")
