@@ -1,35 +1,63 @@
-"""Write a network into one page that reads drawn digits, offline: `make reader`."""
+"""Write a network into one page that reads drawn digits, offline: `make reader`.
+
+Without a network's name it takes what lesson 6 saved, else the course's own reader.
+The page refuses what looks less like a digit than 99 of 100 held-out images.
+"""
 
 import argparse
 import sys
 from pathlib import Path
 
-from mnist_tutorial import course_folder, load_mnist, quiet_start
+import numpy as np
+
+from mnist_tutorial import MnistDataError, course_folder, load_mnist, quiet_start
 
 with quiet_start():
+    import keras
+
     from mnist_tutorial.handwriting.reader import reader_page
     from mnist_tutorial.recipes import network_at_hand
     from mnist_tutorial.saving import NetworkFileError, load_network
 
+KEPT = 0.99  # of the held-out images
+
 
 def main():
-    """Write the page of the network that is named, or of the course's own."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Write the page of the network that is named, or of the one at hand."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("network", nargs="?", help="a .keras file that you saved")
     parser.add_argument(
         "--to", default=course_folder("build") / "reader.html", type=Path
     )
     options = parser.parse_args()
+    saved = course_folder("models") / "reader.keras"
     try:
+        digits = load_mnist()
         if options.network:
             model = load_network(options.network)
+        elif saved.exists():
+            model = load_network(saved)
         else:
-            model = network_at_hand(load_mnist())
-        path = reader_page(model, options.to)
-    except (NetworkFileError, ValueError, OSError) as error:
+            model = network_at_hand(digits, name="reader")
+        # Written without a threshold first: that refuses networks it cannot hold.
+        reader_page(model, options.to)
+        path = reader_page(model, options.to, choose_threshold(model, digits))
+    except (NetworkFileError, MnistDataError, ValueError, OSError) as error:
         sys.exit(str(error))
     size = path.stat().st_size / 1e6
     print(f"Wrote {path} ({size:.2f} MB). Send it to a phone, open it there, and draw.")
+
+
+def choose_threshold(model, digits):
+    """Return the largest probability that all but one in a hundred images reach."""
+    (images, _), _ = digits
+    held_out = images[-5000:].reshape(-1, *model.input_shape[1:])
+    if not isinstance(model.layers[0], keras.layers.Rescaling):
+        held_out = held_out / np.float32(255)
+    p = model.predict(held_out, batch_size=500, verbose=0)
+    return np.quantile(p.max(axis=1), 1 - KEPT)
 
 
 if __name__ == "__main__":
