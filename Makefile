@@ -14,7 +14,7 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
 help:
 	@echo "make lab        open the course in JupyterLab"
-	@echo "make course     run every lesson and write pages to build/course/"
+	@echo "make course     run every lesson and write pages to build/course/ (ARGS=--pdf)"
 	@echo "make reader     write your network into one page, for a phone (ARGS=models/...)"
 	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
