@@ -2,6 +2,7 @@
 
 import base64
 import html
+import posixpath
 import re
 import shutil
 from collections import defaultdict
@@ -125,14 +126,12 @@ def link_pages(body, folder, pages):
 
     def lead(match):
         file, place, words = match.groups()
-        page = (folder / file).as_posix()
-        while "../" in page:
-            page = re.sub(r"(^|[^/]+/)\.\./", "", page, count=1)
-        if page.removesuffix(".ipynb") + ".html" not in pages:
+        page = file.removesuffix(".ipynb") + ".html"
+        if posixpath.normpath(f"{folder}/{page}") not in pages:
             return words
-        return f'<a href="{file.removesuffix(".ipynb")}.html{place}">{words}</a>'
+        return f'<a href="{page}{place}">{words}</a>'
 
-    return re.sub(r'<a href="([^":#]+)([^"]*)">(.*?)</a>', lead, body)
+    return re.sub(r'<a href="([^":#]+)(#[^"]*|)">(.*?)</a>', lead, body)
 
 
 class Site:
@@ -149,11 +148,13 @@ class Site:
     def __init__(self, folder, titles):
         self.folder = folder
         self.lessons = [
-            {"file": file, "page": str(Path(file).with_suffix(".html")), "title": title}
+            {
+                "file": file,
+                "page": file.removesuffix(".ipynb") + ".html",
+                "title": title,
+            }
             for file, title in titles.items()
         ]
-        for lesson in self.lessons:
-            lesson["page"] = lesson["page"].replace("\\", "/")
         self.words = defaultdict(list)
         self.promises = {}
         self.bodies = {}
@@ -170,7 +171,7 @@ class Site:
             entry = {"link": link, "title": lesson["title"], "sentence": sentence}
             self.words[word].append(entry)
         pages = [each["page"] for each in self.lessons]
-        body = link_pages(body_of(notebook), page.parent, pages)
+        body = link_pages(body_of(notebook), page.parent.as_posix(), pages)
         self.bodies[lesson["page"]] = body
         # Previous and next are neighbours in the same folder.
         row = [
