@@ -47,14 +47,10 @@ bench: set-up
 notebooks: set-up
 	$(VENV_PYTHON) scripts/course.py --store $(ARGS)
 
-# What .gitattributes lets out of the last commit, and nothing else.
-HANDOUT := build/handout/handwritten-digits.zip
 handout:
 	@git rev-parse HEAD >/dev/null || { echo "A handout is made from a git clone of the course: git clone it, and run this there."; exit 1; }
 	@git status --porcelain | sed 's/^.. /Not committed, so not in the handout: /'
-	@mkdir -p $(dir $(HANDOUT))
-	@git archive --format=zip --prefix=handwritten-digits/ --output=$(HANDOUT) HEAD
-	@echo "Wrote $(HANDOUT)"
+	@$(PYTHON) scripts/handout.py
 
 # The browser test draws a 3 on the pad, and takes the picture.
 hero: set-up
