@@ -10,7 +10,7 @@ endif
 # JupyterLab refuses root, as which containers run, unless told.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: help lab test course reader bench set-up notebooks handout hero lock address
+.PHONY: help lab test course reader bench set-up notebooks handout collect hero lock address
 
 help:
 	@echo "make lab        open the course in JupyterLab"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
 	@echo "make handout    write build/handout/handwritten-digits.zip, without solutions"
+	@echo "make collect    count what a class got wrong (FROM=folder-or-zip)"
 	@echo "make hero       take the README's picture again, in a browser"
 	@echo "make address    put the address of your copy everywhere (URL=https://...)"
 	@echo "make lock       renew requirements.lock"
@@ -51,6 +52,9 @@ handout:
 	@git rev-parse HEAD >/dev/null || { echo "A handout is made from a git clone of the course: git clone it, and run this there."; exit 1; }
 	@git status --porcelain | sed 's/^.. /Not committed, so not in the handout: /'
 	@$(PYTHON) scripts/handout.py
+
+collect: set-up
+	@$(VENV_PYTHON) scripts/collect.py $(if $(FROM),"$(FROM)")
 
 # The browser test draws a 3 on the pad, and takes the picture.
 hero: set-up

@@ -50,6 +50,9 @@ def style():
     )
 
 
+TEMPLATES.globals.update(course=COURSE, style=style)
+
+
 def title_of(notebook, path):
     """Return the first heading after the lesson's number, or the file's name."""
     text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
@@ -234,7 +237,7 @@ class Site:
         return self.folder / "all.html"
 
     def _write(self, page, template, **values):
-        values |= {"course": COURSE, "style": style(), "up": "../" * page.count("/")}
+        values["up"] = "../" * page.count("/")
         path = self.folder / page
         path.parent.mkdir(parents=True, exist_ok=True)
         text = TEMPLATES.get_template(template).render(**values)
