@@ -10,16 +10,17 @@ endif
 # JupyterLab refuses root, as which containers run, unless told.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 
-.PHONY: help lab test course reader bench set-up notebooks handout hero lock address
+.PHONY: help lab test course reader bench set-up notebooks handout collect hero lock address
 
 help:
 	@echo "make lab        open the course in JupyterLab"
-	@echo "make course     run every lesson and write pages to build/course/"
+	@echo "make course     run every lesson and write pages to build/course/ (ARGS=--pdf)"
 	@echo "make reader     write your network into one page, for a phone (ARGS=models/...)"
 	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
 	@echo "make handout    write build/handout/handwritten-digits.zip, without solutions"
+	@echo "make collect    count what a class got wrong (FROM=folder-or-zip)"
 	@echo "make hero       take the README's picture again, in a browser"
 	@echo "make address    put the address of your copy everywhere (URL=https://...)"
 	@echo "make lock       renew requirements.lock"
@@ -47,14 +48,13 @@ bench: set-up
 notebooks: set-up
 	$(VENV_PYTHON) scripts/course.py --store $(ARGS)
 
-# What .gitattributes lets out of the last commit, and nothing else.
-HANDOUT := build/handout/handwritten-digits.zip
 handout:
 	@git rev-parse HEAD >/dev/null || { echo "A handout is made from a git clone of the course: git clone it, and run this there."; exit 1; }
 	@git status --porcelain | sed 's/^.. /Not committed, so not in the handout: /'
-	@mkdir -p $(dir $(HANDOUT))
-	@git archive --format=zip --prefix=handwritten-digits/ --output=$(HANDOUT) HEAD
-	@echo "Wrote $(HANDOUT)"
+	@$(PYTHON) scripts/handout.py
+
+collect: set-up
+	@$(VENV_PYTHON) scripts/collect.py $(if $(FROM),"$(FROM)")
 
 # The browser test draws a 3 on the pad, and takes the picture.
 hero: set-up

@@ -2,20 +2,16 @@
 
 import argparse
 import base64
-import html
 import io
 import os
-import re
-import shutil
 import sys
 import time
 from pathlib import Path
 
 import nbformat
-from jinja2 import DictLoader
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
+from pages import Site, title_of, write_pdf
 from PIL import Image
 from tqdm import tqdm
 
@@ -27,18 +23,6 @@ NOTEBOOKS = ROOT / "notebooks"
 PAGES = ROOT / "build" / "course"
 
 
-# Each figure's own sentence, which nbconvert would leave out, as alternative text.
-TEMPLATE = """
-{%- extends "lab/index.html.j2" -%}
-{%- block data_png scoped -%}
-<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
-<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
-alt="{{ output.data['text/plain'] | escape_html }}">
-</div>
-{%- endblock data_png -%}
-"""
-
-
 def read(path):
     """Return the notebook at `path`, or None and what is wrong with it."""
     try:
@@ -48,13 +32,6 @@ def read(path):
     if not notebook.cells:
         return None, "is empty"
     return notebook, ""
-
-
-def title_of(notebook, path):
-    """Return the notebook's first heading, or its file's name."""
-    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    found = re.search(r"^# *(.+)$", text, re.MULTILINE)
-    return found[1] if found else path.stem
 
 
 def execute(notebook, path, bar):
@@ -122,108 +99,93 @@ def store(path, notebook):
     os.replace(temporary, path)
 
 
-def write_page(path, notebook):
-    """Write the notebook as a page of `PAGES`, and return the page's name."""
-    exporter = HTMLExporter(
-        extra_loaders=[DictLoader({"course.html.j2": TEMPLATE})],
-        template_file="course.html.j2",
-    )
-    title = path.stem
-    page, _ = exporter.from_notebook_node(
-        notebook, resources={"metadata": {"name": title}}
-    )
-    name = path.relative_to(NOTEBOOKS).with_suffix(".html").as_posix()
-    (PAGES / name).parent.mkdir(parents=True, exist_ok=True)
-    # Links to lessons lead to their pages; what is no page is not linked to.
-    page = re.sub(r'(href="[^":]+)\.ipynb([#"])', r"\1.html\2", page)
-    page = re.sub(r'<a href="\.\./[^"]*\.md[^"]*">(.*?)</a>', r"\1", page)
-    (PAGES / name).write_text(page, encoding="utf-8")
-    return name
-
-
-def link(name, title):
-    """Return the title, as a link where there is a page."""
-    title = html.escape(title)
-    return f'<a href="{name}">{title}</a>' if name.endswith(".html") else title
-
-
-def write_index(rows, digits):
-    """Write the index page: lesson, minutes and verdict."""
-    lines = [
-        "<tr>"
-        f"<td>{link(name, title)}</td>"
-        f"<td>{minutes:.1f}</td><td>{html.escape(verdict)}</td></tr>"
-        for name, title, minutes, verdict in rows
+def chosen(lessons):
+    """Return the notebooks whose names begin so, or all of them."""
+    return [
+        path
+        for path in sorted(NOTEBOOKS.rglob("*.ipynb"))
+        if ".ipynb_checkpoints" not in path.parts
+        and path.is_file()
+        and (not lessons or path.name.startswith(tuple(lessons)))
     ]
-    PAGES.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "assets" / "course.css", PAGES / "course.css")
-    (PAGES / "index.html").write_text(
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        "<title>Handwritten digits with Keras</title>\n"
-        '<link rel="stylesheet" href="course.css">\n'
-        f"<h1>Handwritten digits with Keras</h1>\n<p>Executed on: {digits}.</p>\n"
-        "<table>\n<tr><th>Lesson</th><th>Minutes</th><th>Verdict</th></tr>\n"
-        + "\n".join(lines)
-        + "\n</table>\n",
-        encoding="utf-8",
-    )
 
 
-def main():
-    """Run the lessons named, or all; say how each went; fail if one failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--store", action="store_true", help="write outputs in place")
-    parser.add_argument("lessons", nargs="*", help="such as 02; all by default")
-    arguments = parser.parse_args()
+def find_digits(arguments):
+    """Return the name of the digits that lessons will find, and let kernels find them.
+
+    Kernels start in another folder, and need not ask the network again.
+    """
     try:
         digits = load_mnist().name
     except MnistDataError as error:
         sys.exit(str(error))
     if arguments.store and digits != "MNIST":
         sys.exit(f"Stored outputs come from MNIST, and here are {digits}.")
-    # The kernels start in another folder, and need not ask the network again.
     source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip()
     if digits == "stand-in":
         os.environ["MNIST_TUTORIAL_DATA"] = "stand-in"
     elif source:
         os.environ["MNIST_TUTORIAL_DATA"] = str(find_source(source))
-    paths = [
-        path
-        for path in sorted(NOTEBOOKS.rglob("*.ipynb"))
-        if ".ipynb_checkpoints" not in path.parts
-        and path.is_file()
-        and (not arguments.lessons or path.name.startswith(tuple(arguments.lessons)))
-    ]
+    return digits
+
+
+def read_options():
+    """Return what was asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", action="store_true", help="write outputs in place")
+    parser.add_argument(
+        "--no-run", action="store_true", help="pages of the outputs that are stored"
+    )
+    parser.add_argument("--pdf", action="store_true", help="also one PDF, in a browser")
+    parser.add_argument("lessons", nargs="*", help="such as 02; all by default")
+    return parser.parse_args()
+
+
+def main():
+    """Run the lessons named, or all; say how each went; fail if one failed."""
+    arguments = read_options()
+    paths = chosen(arguments.lessons)
     if not paths:
         sys.exit(f"No lesson begins with {' or '.join(arguments.lessons)}.")
-    rows = []
-    for path in paths:
-        notebook, verdict = read(path)
+    digits = "MNIST" if arguments.no_run else find_digits(arguments)
+    files = {path: path.relative_to(NOTEBOOKS).as_posix() for path in paths}
+    found = {path: read(path) for path in paths}
+    titles = {
+        files[path]: title_of(notebook, path) if notebook else path.stem
+        for path, (notebook, _) in found.items()
+    }
+    site = Site(PAGES, titles)
+    for path, (notebook, verdict) in found.items():
         if notebook is None:
-            rows.append((path.name, path.stem, 0, verdict))
-            continue
-        title = title_of(notebook, path)
-        total = sum(cell.cell_type == "code" for cell in notebook.cells)
+            site.refuse(files[path], verdict)
+    rows = []
+    for path, (notebook, verdict) in found.items():
         started = time.monotonic()
-        with tqdm(total=total, desc=path.stem, unit="cell") as bar:
-            notebook, verdict = execute(notebook, path, bar)
+        if notebook and not arguments.no_run:
+            total = sum(cell.cell_type == "code" for cell in notebook.cells)
+            with tqdm(total=total, desc=path.stem, unit="cell") as bar:
+                notebook, verdict = execute(notebook, path, bar)
         minutes = (time.monotonic() - started) / 60
-        if arguments.store:
-            if verdict == "ran":
-                store(path, notebook)
-            name = path.name
-        else:
-            name = write_page(path, notebook)
-        rows.append((name, title, minutes, verdict))
+        if notebook and arguments.store and verdict == "ran":
+            store(path, notebook)
+        if notebook and not arguments.store:
+            site.add(files[path], notebook, "" if verdict == "ran" else verdict)
+        rows.append((files[path], minutes, verdict or "as stored"))
     if not arguments.store:
-        write_index(rows, digits)
+        done = "Outputs as stored" if arguments.no_run else "Executed"
+        site.finish(f"{done}, on {digits}.")
     width = max(len(name) for name, *_ in rows)
     print(f"\n{'lesson':<{width}}  minutes  verdict (on {digits})")
-    for name, _, minutes, verdict in rows:
+    for name, minutes, verdict in rows:
         print(f"{name:<{width}}  {minutes:7.1f}  {verdict}")
     if not arguments.store:
         print(f"\nOpen {(PAGES / 'index.html').relative_to(ROOT)} in a browser.")
+    if arguments.pdf and not arguments.store:
+        try:
+            write_pdf(site.joined(), PAGES / "course.pdf")
+        except RuntimeError as error:
+            sys.exit(str(error))
+        print(f"Or {(PAGES / 'course.pdf').relative_to(ROOT)}, all lessons in one.")
     # What stands beside the lessons and is none does not fail them.
     if any(verdict.startswith("failed") for *_, verdict in rows):
         sys.exit(1)

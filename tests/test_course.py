@@ -1,6 +1,8 @@
 """`make course` and `make notebooks`: run, store, and write pages."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def course(tmp_path, monkeypatch):
     """The script, with folders of its own: one good lesson, one that fails."""
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("course", ROOT / "scripts/course.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -20,8 +23,6 @@ def course(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PAGES", tmp_path / "pages")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     (tmp_path / "notebooks").mkdir()
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "course.css").write_text("")
     write(tmp_path, "00_fails", ["1 / 0"])
     write(
         tmp_path,
@@ -62,25 +63,28 @@ def test_pages(course, tmp_path, monkeypatch, capsys):
     assert "failed at code cell 1: ZeroDivisionError division by zero" in table
     assert "ran" in table.split("01_works")[1]
     index = (tmp_path / "pages" / "index.html").read_text()
-    assert '<a href="00_fails.html">Lesson 00_fails</a>' in index
+    assert '<a href="00_fails.html">0. Lesson 00_fails</a>' in index
+    assert "failed at code cell 1" in index
     assert "stand-in" in index
     page = (tmp_path / "pages" / "01_works.html").read_text(encoding="utf-8")
     assert 'alt="An empty frame."' in page
-    assert 'href="02.html"' in page
+    assert '<a rel="prev" href="00_fails.html">← 0. Lesson 00_fails</a>' in page
     assert "ZeroDivisionError" in (tmp_path / "pages" / "00_fails.html").read_text()
 
 
 def test_links_lead_to_pages_and_prose_keeps_its_words(course, tmp_path, monkeypatch):
     notebook = nbformat.v4.new_notebook()
-    text = "# T\n\nType `a/02.ipynb`, [next](02.ipynb#x), [notes](../INSTRUCTORS.md)"
+    text = (
+        "# T\n\nType `a/02.ipynb`, [next](01_works.ipynb#x), [notes](../INSTRUCTORS.md)"
+    )
+    text += ", [later](07.ipynb), [elsewhere](https://example.org/a)"
     notebook.cells = [nbformat.v4.new_markdown_cell(text)]
     nbformat.write(notebook, tmp_path / "notebooks" / "05_links.ipynb")
-    run(course, monkeypatch, "05")
+    run(course, monkeypatch, "01", "05")
     page = (tmp_path / "pages" / "05_links.html").read_text(encoding="utf-8")
     assert "a/02.ipynb" in page
-    assert 'href="02.html#x"' in page
-    assert "INSTRUCTORS.md" not in page
-    assert "notes" in page
+    assert '<a href="01_works.html#x">next</a>, notes, later, ' in page
+    assert 'href="https://example.org/a"' in page
 
 
 STRAY = {
@@ -116,6 +120,49 @@ def test_a_notebook_without_a_heading_is_named_after_its_file(
     run(course, monkeypatch, "06")
     index = (tmp_path / "pages" / "index.html").read_text()
     assert '<a href="06_mine.html">06_mine</a>' in index
+
+
+def test_pages_of_stored_outputs_run_nothing(course, tmp_path, monkeypatch, capsys):
+    run(course, monkeypatch, "--no-run")
+    assert "ZeroDivisionError" not in capsys.readouterr().out
+    page = (tmp_path / "pages" / "01_works.html").read_text(encoding="utf-8")
+    assert "describe" in page
+    assert "<img" not in page
+
+
+# In a process of its own: one process drives one browser.
+PRINT = """
+import sys
+from pathlib import Path
+import course
+course.NOTEBOOKS, course.PAGES, course.ROOT = map(Path, sys.argv[1:4])
+sys.argv[1:] = ["--no-run", "--pdf"]
+course.main()
+"""
+
+
+@pytest.mark.usefixtures("course", "browser")
+def test_all_lessons_go_into_one_tagged_pdf_with_an_outline(tmp_path):
+    folders = [tmp_path / "notebooks", tmp_path / "pages", tmp_path]
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT, *folders],
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Or pages/course.pdf, all lessons in one." in done.stdout
+    pdf = (tmp_path / "pages" / "course.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    assert b"/StructTreeRoot" in pdf
+    assert b"/Outlines" in pdf
+
+
+def test_without_a_browser_the_pdf_is_refused_in_one_line(course, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match="A PDF needs Chromium or Chrome"):
+        run(course, monkeypatch, "--no-run", "--pdf")
 
 
 def test_one_lesson(course, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -75,8 +76,54 @@ def test_it_holds_what_a_student_needs_and_nothing_else(unpacked):
     for needed in ("Makefile", "README.md", "requirements.lock", "scripts/set_up.py"):
         assert needed in names
     assert "mnist_tutorial/handwriting/pad.js" in names
+    assert not {"INSTRUCTORS.md", "assets/students.md"} & names
     for name in names:
         assert not re.search(r"(^|/)\.|solutions|(^|/)(tests|conftest)", name), name
+
+
+def lessons(folder):
+    for path in sorted((folder / "notebooks").glob("*.ipynb")):
+        yield path, nbformat.read(path, as_version=4)
+
+
+def test_no_result_stands_below_the_question_that_asks_for_it(unpacked):
+    questions = 0
+    for path, notebook in lessons(unpacked):
+        nbformat.validate(notebook)
+        for above, below in zip(notebook.cells, notebook.cells[1:], strict=False):
+            asks = above.cell_type == "markdown" and re.search(
+                r"\?(\*\*)?$|Write your guess down", above.source
+            )
+            if asks and below.cell_type == "code":
+                questions += not above.source.startswith("**Exercise")
+                assert not below.outputs or above.source.startswith("**Exercise")
+                assert below.outputs or below.execution_count is None, path.name
+        assert any(cell.get("outputs") for cell in notebook.cells), path.name
+    assert questions > 40
+
+
+def test_its_readme_tells_a_student_how_to_start(unpacked):
+    readme = (unpacked / "README.md").read_text(encoding="utf-8")
+    assert "make lab" in readme
+    for target in LINK.findall(readme):
+        assert "://" in target
+    for word in ("make test", "solutions", "INSTRUCTORS", "git "):
+        assert not re.search(rf"\b{word}", readme), word
+
+
+def test_nothing_in_the_lessons_needs_git(unpacked):
+    for path, notebook in lessons(unpacked):
+        for cell in notebook.cells:
+            assert not re.search(r"\bgit\b", cell.source), (path.name, cell.source)
+
+
+def test_every_file_has_the_date_of_the_commit(clone, unpacked):
+    shown = ["git", "-C", clone, "show", "-s", "--format=%ct", "HEAD"]
+    committed = int(subprocess.run(shown, check=True, capture_output=True).stdout)
+    with zipfile.ZipFile(clone / "build/handout/handwritten-digits.zip") as archive:
+        for entry in archive.infolist():
+            date = datetime(*entry.date_time).timestamp()
+            assert abs(date - committed) <= 2, entry.filename
 
 
 def test_links_of_the_lessons_lead_somewhere_in_it(unpacked):
