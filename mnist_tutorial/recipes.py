@@ -111,9 +111,10 @@ class Recipe:
             metrics=["accuracy"],
             steps_per_execution=self.steps_per_execution,
         )
+        model.planned = self, steps  # by which `train` knows it again
         return model
 
-    def train(self, x, y, *, seed=0, epochs=None, **options):
+    def train(self, x, y, *, seed=0, epochs=None, model=None, **options):
         """Build the network and train it as the recipe says.
 
         Parameters
@@ -126,6 +127,10 @@ class Recipe:
             Of the first weights, dropout, and the order and variation of the images.
         epochs : int, optional
             Instead of the recipe's.
+        model : keras.Sequential, optional
+            What this recipe returned for as many images and epochs. It starts anew, as
+            if just built: TensorFlow never forgets how a network is trained, so many
+            networks fill the memory, and one does not.
         **options
             For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``. A training
             that goes on from an ``initial_epoch`` sees the images of that epoch.
@@ -152,7 +157,7 @@ class Recipe:
         options.setdefault("verbose", 0)
         if self.jiggled is None:
             steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
-            model = self.build(steps=epochs * steps)
+            model = _anew(model, self.build(steps=epochs * steps))
             history = model.fit(
                 x,
                 y,
@@ -171,9 +176,28 @@ class Recipe:
             first_epoch=options.get("initial_epoch", 0),
             **self.jiggled,
         )
-        model = self.build(steps=epochs * len(data))
+        model = _anew(model, self.build(steps=epochs * len(data)))
         # In an order of its own already.
         return model, model.fit(data, epochs=epochs, shuffle=False, **options)
+
+
+def _anew(model, fresh):
+    """Return `fresh`, or `model` with all the variables of `fresh`."""
+    if model is None:
+        return fresh
+    if getattr(model, "planned", None) != fresh.planned:
+        raise ValueError(
+            "this network was built for another recipe or number of steps: leave "
+            "`model` out."
+        )
+    fresh.optimizer.build(fresh.trainable_variables)
+    for kept, new in zip(
+        [*model.variables, *model.optimizer.variables],
+        [*fresh.variables, *fresh.optimizer.variables],
+        strict=True,
+    ):
+        kept.assign(new)
+    return model
 
 
 def one_cycle(steps, peak=0.02):

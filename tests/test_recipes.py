@@ -170,6 +170,27 @@ def test_training_is_the_same_for_the_same_seed_only(images):
     assert not same_weights(one, other)
 
 
+@pytest.mark.parametrize("name", ["cnn_3x3", "fast", "accurate"])
+def test_a_network_that_starts_anew_trains_as_a_new_one(images, name):
+    x, y = images
+    recipe = replace(recipes.RECIPES[name], batch_size=20)
+    new, _ = recipe.train(x, y, seed=1, epochs=1)
+    used, _ = recipe.train(x, y, seed=2, epochs=1)
+    again, _ = recipe.train(x, y, seed=1, epochs=1, model=used)
+    assert again is used
+    for one, other in zip(new.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("changes", [{"smoothing": 0.1}, {"batch_size": 10}])
+def test_a_network_of_another_recipe_or_length_does_not_start_anew(images, changes):
+    x, y = images
+    recipe = recipes.RECIPES["cnn_small"]
+    model, _ = recipe.train(x, y, epochs=1)
+    with pytest.raises(ValueError, match="leave `model` out"):
+        replace(recipe, **changes).train(x, y, epochs=1, model=model)
+
+
 def test_training_follows_the_recipe(images):
     _, history = tiny().train(*images)
     assert len(history.epoch) == 2
