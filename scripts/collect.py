@@ -14,7 +14,7 @@ from pages import TEMPLATES
 
 ROOT = Path(__file__).resolve().parent.parent
 COLLECT = ROOT / "build" / "collect"
-CALL = re.compile(r"""check\(\s*["'](\d\d\.\d)["']""")
+CALL = re.compile(r"""check\(\s*\\?["'](\d\d\.\d)""")
 VERDICT = re.compile(
     r"^Exercise (\d\d\.\d): \W*(right|not yet|not answered)[.:]? *(.*)$",
     re.MULTILINE | re.IGNORECASE,
@@ -50,18 +50,12 @@ def learner_of(name):
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
-def sources_of(notebook):
-    """Return the numbers of the exercises that a notebook asks to check."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return set(CALL.findall("\n".join(code)))
-
-
 def read_answers(content, course):
     """Return each exercise's last verdict and its words, and what is wrong, if any."""
     try:
         notebook = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
-        asked = sources_of(notebook)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        asked = set(CALL.findall("\n".join(cell.source for cell in cells)))
         outputs = [output for cell in cells for output in cell.outputs]
         printed = "\n".join(output.get("text", "") for output in outputs)
     except (ValueError, AttributeError, TypeError, nbformat.ValidationError):
@@ -89,7 +83,8 @@ def main():
     parser.add_argument("source", type=Path, help="a folder, or a zip")
     source = parser.parse_args().source
     lessons = (ROOT / "notebooks").glob("[0-9]*.ipynb")
-    course = set().union(*(sources_of(nbformat.read(p, 4)) for p in lessons))
+    texts = [path.read_text(encoding="utf-8") for path in sorted(lessons)]
+    course = set(CALL.findall("\n".join(texts)))
     rows = []
     verdicts = defaultdict(Counter)
     mistakes = defaultdict(Counter)

@@ -43,9 +43,9 @@ def style():
     light = HtmlFormatter(style="xcode", nobackground=True)
     dark = HtmlFormatter(style="github-dark", nobackground=True)
     return (
-        f"{sheet}\n@media not all and (prefers-color-scheme: dark) {{\n"
+        f"{sheet}\n@media print, not all and (prefers-color-scheme: dark) {{\n"
         f"{light.get_style_defs('.highlight')}\n}}\n"
-        "@media (prefers-color-scheme: dark) {\n"
+        "@media screen and (prefers-color-scheme: dark) {\n"
         f"{dark.get_style_defs('.highlight')}\n}}\n"
     )
 
@@ -264,5 +264,6 @@ def write_pdf(page, path):
         chromium = playwright.chromium.launch(executable_path=browser)
         sheet = chromium.new_page()
         sheet.goto(page.as_uri())
-        sheet.pdf(path=path, format="A4", outline=True, tagged=True)
+        margin = dict.fromkeys(("top", "right", "bottom", "left"), "18mm")
+        sheet.pdf(path=path, format="A4", margin=margin, outline=True, tagged=True)
         chromium.close()

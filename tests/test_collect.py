@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -60,7 +61,10 @@ def collect(tmp_path, monkeypatch, capsys):
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "COLLECT", tmp_path / "collect")
-    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
+    (tmp_path / "notebooks").mkdir()
+    for path in (ROOT / "notebooks").glob("0*.ipynb"):
+        shutil.copy(path, tmp_path / "notebooks")
+    (tmp_path / "notebooks" / "02_dense_network-Copy1.ipynb").write_text("{")
 
     def run(source):
         monkeypatch.setattr(sys, "argv", ["collect.py", str(source)])

@@ -163,6 +163,15 @@ def test_text_is_as_wide_as_a_line_of_a_book_and_sections_stand_beside_it(
     assert 65 <= letters * text["width"] <= 95
 
 
+def test_paper_is_white_whatever_the_screen(folder, sheet):
+    sheet.emulate_media(media="print")
+    sheet.goto((folder / "02_dense_network.html").as_uri())
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert sheet.evaluate(paper) == "rgb(255, 255, 255)"
+    assert sheet.evaluate(LOOK) == []
+    assert not sheet.locator(".side").is_visible()
+
+
 def test_formulas_need_no_library():
     for path in FILES:
         for cell in nbformat.read(path, as_version=4).cells:
