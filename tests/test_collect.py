@@ -31,7 +31,7 @@ def notebook(**verdicts):
 
 HANDED_IN = {
     "Zoë Núñez Ávila_81_assignsubmission_file_/02 dense.ipynb": notebook(
-        e1="right. 860 steps.", e2=f"not yet. {WRONG}", e3="not answered yet."
+        e1="✓ right. 860 steps.", e2=f"✗ not yet. {WRONG}", e3="not answered yet."
     ),
     "lovelaceada_4711_815_02_dense_network.ipynb": notebook(
         e1=f"not yet. {WRONG}", e2="✓ Right. Well.", e3="gone"

@@ -607,6 +607,7 @@ RIGHT = [
     ("09.2", "B"),
     ("09.2", "b"),
     ("09.2", " B "),
+    ("09.2", "curve B"),
     ("09.3", mended),
     ("09.3", mended_by_hand),
     ("09.3", mended_with_acc),
@@ -716,8 +717,9 @@ WRONG = [
     ("09.1", 7, "change their meaning"),
     ("09.1", "Conv2D(32, 3, 3)", "One number"),
     ("09.2", "A", "ends beside"),
-    ("09.2", "curve B", "The name of a curve"),
-    ("09.2", 2, "The name of a curve"),
+    ("09.2", "A or B", "Only one"),
+    ("09.2", "the upper one", "The name of a curve"),
+    ("09.2", 2, "its letter"),
     ("09.3", lambda x, y: mended(x, y)[0], "two things"),
     ("09.3", lambda x, y: mended(x, y)[::-1], "no network"),
     ("09.3", lambda x, y: (mended(x, y)[0], 0.9), "a list of one accuracy"),
@@ -1067,13 +1069,13 @@ def each(table):
 @each((("number", "answer"), RIGHT))
 def test_right(capsys, digits, number, answer):
     line = said(capsys, digits, number, answer)
-    assert re.fullmatch(rf"Exercise {number}: right\. [^!]{{20,}}\.", line), line
+    assert re.fullmatch(rf"Exercise {number}: ✓ right\. [^!]{{20,}}\.", line), line
 
 
 @each((("number", "answer", "hint"), WRONG))
 def test_wrong(capsys, digits, number, answer, hint):
     line = said(capsys, digits, number, answer)
-    assert line.startswith(f"Exercise {number}: not yet. ")
+    assert line.startswith(f"Exercise {number}: ✗ not yet. ")
     assert hint in line, line
     assert "Traceback" not in line
 
@@ -1105,7 +1107,7 @@ def test_blank(capsys, digits, number):
 def test_odd_answers_are_wrong_in_one_line(capsys, digits, number, odd):
     if number in ("01.3", "02.3") and callable(odd):
         odd = object()
-    assert "not yet. " in said(capsys, digits, number, odd)
+    assert "✗ not yet. " in said(capsys, digits, number, odd)
 
 
 def test_every_exercise_has_answers_of_each_kind():
@@ -1135,7 +1137,7 @@ def test_remarks_of_libraries_stay_off_the_page(capfd):
     check("05.3", keep_h5, lambda folder: keras.saving.load_model(folder / "mine.h5"))
     captured = capfd.readouterr()
     assert captured.err == ""
-    assert captured.out.startswith("kept\nkept\nExercise 05.3: right.")
+    assert captured.out.startswith("kept\nkept\nExercise 05.3: ✓ right.")
 
 
 def test_later_random_numbers_do_not_depend_on_answers(capsys):

@@ -163,7 +163,7 @@ def verdicts(notebook):
     """Return exercise and verdict for each check in the stored outputs."""
     text = "\n".join(map(output_text, code_cells(notebook)))
     return re.findall(
-        r"^Exercise (\S+): (not answered yet|right)\.", text, re.MULTILINE
+        r"^Exercise (\S+): (?:✓ )?(not answered yet|right)\.", text, re.MULTILINE
     )
 
 

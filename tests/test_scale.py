@@ -218,7 +218,7 @@ def test_a_killed_job_goes_on_from_its_last_epoch(trained, tmp_path, port):
             assert all(child.poll() is None for child in job), job[0].communicate()
             time.sleep(0.01)
         job[victim].kill()
-        said = job[1 - victim].communicate(timeout=60)[0]
+        said = job[1 - victim].communicate(timeout=300)[0]
         job[victim].communicate()
         assert job[1 - victim].returncode != 0
         # When process 0 dies, JAX may end process 1 before it can say anything.
@@ -234,7 +234,7 @@ def test_a_killed_job_goes_on_from_its_last_epoch(trained, tmp_path, port):
 @jobs_on_jax
 def test_a_process_that_never_comes_ends_the_wait(tmp_path, port):
     (zero,) = start(tmp_path, port, 0, more=["--patience", "2"])
-    said = zero.communicate(timeout=90)[0]
+    said = zero.communicate(timeout=300)[0]
     assert zero.returncode != 0
     assert "waiting up to 2 s for the others" in said
     assert "DEADLINE_EXCEEDED" in said  # which the launcher turns into a sentence
@@ -245,7 +245,7 @@ def test_other_settings_are_refused_by_all(tmp_path, port):
     (zero,) = start(tmp_path, port, 0)
     (one,) = start(tmp_path, port, 1, more=["--seed", "7"])
     for child in (zero, one):
-        said = child.communicate(timeout=90)[0]
+        said = child.communicate(timeout=300)[0]
         assert child.returncode == 1
         assert "cannot train: the processes differ in their settings" in said
     assert list(tmp_path.iterdir()) == []
@@ -262,7 +262,7 @@ def test_other_digits_are_refused_by_all(tmp_path, port):
     (zero,) = start(folder, port, 0, MNIST_TUTORIAL_DATA=str(other))
     (one,) = start(folder, port, 1)
     for child in (zero, one):
-        said = child.communicate(timeout=90)[0]
+        said = child.communicate(timeout=300)[0]
         assert child.returncode == 1
         assert "the processes differ in their digits" in said
 

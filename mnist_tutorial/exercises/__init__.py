@@ -51,14 +51,14 @@ def check(number, answer, *more):
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         demand_answers((answer, *more))
-        verdict = f"right. {_quietly(judge, answer, *more)}"
+        verdict = f"✓ right. {_quietly(judge, answer, *more)}"
     except NotAnsweredError:
         verdict = "not answered yet."
     except MistakeError as mistake:
-        verdict = f"not yet. {mistake}"
+        verdict = f"✗ not yet. {mistake}"
     except Exception as error:
         verdict = (
-            "not yet. This answer is of a kind that cannot be checked "
+            "✗ not yet. This answer is of a kind that cannot be checked "
             f"({in_a_line(error)}). What does the exercise ask for: a number, an "
             "array, a function?"
         )

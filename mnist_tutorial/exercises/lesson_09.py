@@ -1,6 +1,7 @@
 """Judge the answers to the exercises of lesson 9: old programs, new Keras."""
 
 import inspect
+import re
 from unittest import mock
 
 import numpy as np
@@ -24,10 +25,18 @@ def exercise_1(answer):
 
 def exercise_2(answer):
     """Judge which curve was drawn with the test images."""
-    name = answer.strip().upper() if isinstance(answer, str) else answer
-    demand(name in ("A", "B"), 'The name of a curve is asked for: "A" or "B".')
     demand(
-        name == "B",
+        not isinstance(answer, (int, float)),
+        "That is a number. Which curve is it: its letter is asked for.",
+    )
+    named = re.findall(r"\b[AB]\b", answer.upper()) if isinstance(answer, str) else []
+    demand(bool(named), 'The name of a curve is asked for: "A" or "B".')
+    demand(
+        len(set(named)) == 1,
+        "Only one of them was drawn with the test images: which?",
+    )
+    demand(
+        named[0] == "B",
         "Curve A ends beside the line: it was drawn with other images than evaluate "
         "read. Which curve ends on the line?",
     )
