@@ -28,7 +28,7 @@ alt="{{ output.data['text/plain'] | escape_html }}">
 """
 # In bold, and no word that is explained: what to do, what to press, what to answer.
 NO_WORD = re.compile(
-    r"You (will|learn|need)|Exercise \d|.*[?!+→]|.*\. |.*[Gg]raph"
+    r"You (will|learn|need)|Exercise \d|.*[?!+→:]|.*\. |.*[Gg]raph"
     r"|(predict|exercises|accurate|network)$"
 )
 BOLD = re.compile(r"\*\*([^*\n]+?)\.?\*\*")
