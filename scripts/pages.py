@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jinja2 import DictLoader, Environment, FileSystemLoader
 from nbconvert import HTMLExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from pygments.formatters import HtmlFormatter
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -28,7 +29,7 @@ alt="{{ output.data['text/plain'] | escape_html }}">
 """
 # In bold, and no word that is explained: what to do, what to press, what to answer.
 NO_WORD = re.compile(
-    r"You (will|learn|need)|Exercise \d|.*[?!+→]|.*\. |.*[Gg]raph"
+    r"You (will|learn|need)|Exercise \d|.*[?!+→:]|.*\. |.*[Gg]raph"
     r"|(predict|exercises|accurate|network)$"
 )
 BOLD = re.compile(r"\*\*([^*\n]+?)\.?\*\*")
@@ -118,6 +119,8 @@ def body_of(notebook):
         exclude_output_prompt=True,
         anchor_link_text="",
     )
+    # Of a progress bar, only its last state.
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)
     body, _ = exporter.from_notebook_node(notebook)
     body = re.sub(r'<a class="anchor-link" [^>]*></a>', "", body)
     # Whoever has no mouse scrolls with the keys.

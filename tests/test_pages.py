@@ -132,6 +132,26 @@ def test_links_of_all_pages_lead_somewhere(folder):
                 assert f'id="{place}"' in target, (page.name, link)
 
 
+def test_of_a_progress_bar_only_the_end_is_shown(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    site = runpy.run_path(str(ROOT / "scripts" / "pages.py"))
+    cell = nbformat.v4.new_code_cell("fit()")
+    for text in ("1/9 slow", "\b" * 8 + "5/9 slow", "\r9/9 done\n"):
+        cell.outputs.append(nbformat.v4.new_output("stream", text=text))
+    body = site["body_of"](nbformat.v4.new_notebook(cells=[cell]))
+    assert "9/9 done" in body
+    assert "slow" not in body
+    assert "\b" not in body
+
+
+def test_words_are_words_and_no_orders(folder):
+    text = (folder / "words.html").read_text(encoding="utf-8")
+    words = re.findall("<dt>(.*?)</dt>", html.unescape(text))
+    assert len(words) > 70
+    assert [word for word in words if not word[-1].isalpha()] == []
+    assert not {"You need", "Shift + Enter", "predict"} & set(words)
+
+
 def test_two_clicks_from_the_cover_to_a_word_and_on_to_the_next_lesson(folder, sheet):
     sheet.goto((folder / "index.html").as_uri())
     sheet.get_by_role("link", name="Words", exact=True).click()
