@@ -176,6 +176,6 @@ class Jiggled(keras.utils.PyDataset):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         if self.jiggled_epochs is not None and self.epoch >= self.jiggled_epochs:
-            return self.x[chosen], self.y[chosen]
+            return self.x[chosen].astype("float32"), self.y[chosen]
         rng = np.random.default_rng([self.seed, self.epoch, index])
         return jiggle(self.x[chosen], rng, **self.how), self.y[chosen]

@@ -408,6 +408,22 @@ def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
     )
 
 
+def test_a_jiggled_recipe_is_trained_on_bytes_and_takes_0_to_1(
+    digits, tmp_path, monkeypatch
+):
+    still = {"turn": 0, "zoom": 0, "shift": 0}
+    recipe = tiny(jiggled=still, validation_split=0.0, smoothing=0.1)
+    monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
+    model = recipes.network_at_hand(digits, tmp_path, name="tiny")
+    (x, y), _ = digits
+    x = x[:55_000, ..., None].astype("float32") / 255
+    as_ever, _ = recipe.train(x, y[:55_000])
+    assert not any(isinstance(layer, layers.Rescaling) for layer in model.layers)
+    np.testing.assert_allclose(
+        model.predict(x[:50], verbose=0), as_ever.predict(x[:50], verbose=0), atol=1e-3
+    )
+
+
 def test_networks_for_other_digits_are_kept_apart(digits, tmp_path):
     recipes.network_at_hand(digits, tmp_path)
     (x, y), test = digits
