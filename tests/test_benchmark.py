@@ -263,7 +263,7 @@ def test_texts_say_what_was_measured_on_strangers_digits():
         f"{100 * read / n:.1f} %"
         for read, n in map(strangers_read, ("fast", "reader", "accurate"))
     ]
-    assert "| all | 502 | {} | {} | {} |".format(*shares) in lesson
+    assert "| all of these | 502 | {} | {} | {} |".format(*shares) in lesson
     fast, reader, accurate = shares
     sentence = f"it reads {reader}, where *fast* reads {fast} and *accurate* {accurate}"
     assert sentence in readme

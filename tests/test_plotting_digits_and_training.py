@@ -149,6 +149,13 @@ def test_digits_are_dark_ink_on_light_paper_whatever_the_scale(images, scale):
     assert (grey(paper), grey(ink)) == (1, 0)
 
 
+def test_digits_as_stored_are_light_ink_on_black(images):
+    figure = plotting.plot_digits(images, as_stored=True)
+    picture = figure.axes[0].images[0]
+    ground, ink = picture.cmap(0.0), picture.cmap(1.0)
+    assert (grey(ground), grey(ink)) == (0, 1)
+
+
 def test_an_empty_digit_is_paper():
     figure = plotting.plot_digits(np.zeros((1, 28, 28)))
     picture = figure.axes[0].images[0]

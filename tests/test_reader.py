@@ -196,6 +196,9 @@ def test_a_large_barred_seven_is_read_and_an_a_is_not(reader, open_page):
     # So large that the pen would be thinner than MNIST's.
     draw_with_mouse(page, SEVEN)
     assert page.locator(".answer").inner_text() == "The network reads a 7."
+    # The strokes are 47 pixels long and, where they do not cross, two pixels wide.
+    seen = page.evaluate("[...seen.getImageData(0, 0, 28, 28).data]")
+    assert sum(seen[0::4]) / 255 > 82
     page.get_by_role("button", name="Clear").click()
     assert page.locator(".answer").inner_text() == "Draw a digit."
     assert page.locator("li.best").count() == 0

@@ -13,7 +13,7 @@ from mnist_tutorial.plotting.base import (
 )
 
 
-def plot_digits(images, labels=None, *, columns=10, title=None):
+def plot_digits(images, labels=None, *, columns=10, title=None, as_stored=False):
     """Draw digits in a grid, dark ink on light paper, each under its label.
 
     Parameters
@@ -26,6 +26,9 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
         Images in a row, at least 1.
     title : str, optional
         Above the grid.
+    as_stored : bool
+        Draw 0 black, as the network is given it: the ink is light, and the edges of
+        each image are seen.
 
     Returns
     -------
@@ -44,8 +47,9 @@ def plot_digits(images, labels=None, *, columns=10, title=None):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
     size = (0.75, 0.75 if labels is None else 0.95)
     figure, axes = new_grid(len(images), columns, size)
+    colours = "gray" if as_stored else "gray_r"
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(image, cmap="gray_r", vmin=0, vmax=max(images.max(), 1e-9))
+        ax.imshow(image, cmap=colours, vmin=0, vmax=max(images.max(), 1e-9))
         if labels is not None:
             ax.set_title(str(labels[i]), fontsize=10, pad=2)
     figure.suptitle(title or "")
