@@ -1,5 +1,7 @@
 """What a photograph shows beside the digit, and what a digit falls apart into."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -149,6 +151,14 @@ def test_specks_beside_a_digit_at_the_rim_do_not_replace_it():
     page[300:320, 700:720] = 0.1
     [(_, box)] = digits_from_image(page)
     assert box[3] - box[1] > 500
+
+
+@pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (2, 900), (900, 3), (5, 230)])
+def test_a_sliver_of_a_picture_is_read_or_refused(shape):
+    random = np.random.default_rng(0)
+    for picture in (random.integers(0, 256, shape), np.arange(np.prod(shape)) % 97):
+        with contextlib.suppress(PictureError):
+            assert digits_from_image(picture.reshape(shape).astype(np.uint8))
 
 
 # --- pieces ------------------------------------------------------------------------

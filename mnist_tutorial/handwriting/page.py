@@ -312,6 +312,8 @@ def _without_lines(mask):
     # They may be at an angle, by so much over half the picture.
     slack = max(mask.shape) // 60
     length = mask.shape[1] // 2
+    if length <= slack:
+        return mask
     runs = ndimage.maximum_filter1d(mask, slack, axis=0)
     runs = ndimage.minimum_filter1d(runs, length, axis=1)
     runs = ndimage.maximum_filter1d(runs, length, axis=1)
