@@ -1,5 +1,8 @@
+import io
 import struct
+import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -206,3 +209,95 @@ def test_path_that_is_no_file(tmp_path):
 )
 def test_array_that_is_no_picture(array, words):
     assert words in refusal(array)
+
+
+# --- what an upload, a stream or a slip of the keyboard hands over ----------------
+
+
+def png():
+    stream = io.BytesIO()
+    Image.fromarray(PAGE).save(stream, format="PNG")
+    return stream  # at its end, as after writing
+
+
+class OneWay(io.RawIOBase):
+    """A stream that cannot go back, as one from the network."""
+
+    def __init__(self, content):
+        self.content = io.BytesIO(content)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.content.readinto(buffer)
+
+
+HANDED_OVER = {
+    "bytes": lambda: png().getvalue(),
+    "bytearray": lambda: bytearray(png().getvalue()),
+    "memoryview": lambda: memoryview(png().getvalue()),
+    "a stream at its end": png,
+    "a stream that cannot go back": lambda: OneWay(png().getvalue()),
+    "an upload": lambda: ({"name": "p.png", "content": memoryview(png().getvalue())},),
+    "one file of an upload": lambda: {"name": "p.png", "content": png().getvalue()},
+}
+
+
+@pytest.mark.parametrize("kind", HANDED_OVER)
+def test_a_picture_comes_in_any_wrapping(kind):
+    assert_page(HANDED_OVER[kind]())
+
+
+def test_an_open_file_is_read(tmp_path):
+    path = save(tmp_path / "p.png", Image.fromarray(PAGE))
+    with open(path, "rb") as stream:
+        assert_page(stream)
+    with (
+        open(path, encoding="utf-8") as text,
+        pytest.raises(PictureError, match="'rb'"),
+    ):
+        read_grey(text)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        ("https://example.org/seven.png", "is an address.*download"),
+        (np.zeros(784), r"flat, of shape \(784,\).*reshape\(28, 28\)"),
+        (({"content": b""}, {"content": b""}), r"2 files.*\[0\]"),
+        ({"name": "p.png"}, "holds name, but no content"),
+        (b"", "no picture that can be read"),
+        (b"no picture", "no picture that can be read"),
+        (io.StringIO("text"), "'rb'"),
+    ],
+)
+def test_what_is_no_picture_gets_a_way_out(image, words):
+    with pytest.raises(PictureError, match=words) as raised:
+        digit_from_image(image)
+    assert len(str(raised.value)) < 250
+
+
+def test_heic_is_read_where_its_package_is_there(tmp_path, monkeypatch):
+    path = tmp_path / "IMG_0001.HEIC"
+    Image.fromarray(PAGE).save(path, format="TIFF")
+    content = path.read_bytes()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path.write_bytes(b"\0\0\0\x18ftypheic" + content)
+    with pytest.raises(PictureError, match="export it as JPEG, or pip install"):
+        read_grey(path)
+
+    # A stand-in for the package, which opens what follows the first twelve bytes.
+    def open_heif(stream, name):
+        stream.seek(12)
+        return Image.open(io.BytesIO(stream.read()), formats=["TIFF"])
+
+    def register():
+        Image.register_open("HEIF", open_heif, lambda prefix: prefix[4:8] == b"ftyp")
+
+    monkeypatch.setitem(
+        sys.modules, "pillow_heif", SimpleNamespace(register_heif_opener=register)
+    )
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    assert_page(path)

@@ -96,9 +96,15 @@ def _open(image, name):
     image = _unwrap(image)
     if isinstance(image, Image.Image):
         return contextlib.nullcontext(image)
+    if isinstance(image, io.TextIOBase):
+        raise PictureError(
+            f"{name} is open as text: open it with the mode 'rb', or give its path."
+        )
     if hasattr(image, "read"):
-        image.seek(0)
-        return Image.open(image, formats=_formats())
+        # One from the network cannot go back, and so is read at once.
+        with contextlib.suppress(AttributeError, io.UnsupportedOperation):
+            image.seek(0)
+        return Image.open(io.BytesIO(image.read()), formats=_formats())
     if not isinstance(image, (str, os.PathLike)):
         return _as_picture(np.asarray(image), name)
     if str(image).startswith(("http://", "https://")):
