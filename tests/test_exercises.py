@@ -591,6 +591,47 @@ def mended_with_acc(x, y):
     return model, np.array(history.history["acc"])
 
 
+def batched(x, y):
+    """Hand the images over in batches, as a tf.data.Dataset."""
+    import tensorflow as tf
+
+    x, y = x[..., None] / 255, keras.utils.to_categorical(y, 10)
+    train, held_out = (
+        tf.data.Dataset.from_tensor_slices((x[part], y[part])).batch(32)
+        for part in (slice(None, 180), slice(180, None))
+    )
+    return fitted(train, validation_data=held_out)
+
+
+def flat(x, y):
+    """Let the network take flat images."""
+    x, y = x.reshape(-1, 784) / 255, keras.utils.to_categorical(y, 10)
+    return fitted(x, y, flat=True, validation_split=0.1)
+
+
+def by_train_on_batch(x, y):
+    model = small_adadelta()
+    x, y = x[..., None] / 255, keras.utils.to_categorical(y, 10)
+    return model, [float(model.train_on_batch(x[:180], y[:180])[1])]
+
+
+def small_adadelta(flat=False):
+    first = [keras.Input((28, 28, 1))]
+    if flat:
+        first = [keras.Input((784,)), keras.layers.Reshape((28, 28, 1))]
+    stack = [keras.layers.Conv2D(4, 3), keras.layers.Flatten()]
+    stack += [keras.layers.Dense(10, activation="softmax")]
+    model = keras.Sequential([*first, *stack])
+    adadelta = keras.optimizers.Adadelta(1.0)
+    model.compile(adadelta, "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def fitted(*data, flat=False, **options):
+    model = small_adadelta(flat)
+    return model, model.fit(*data, verbose=0, **options).history["accuracy"]
+
+
 def changed(**changes):
     return lambda x, y: mended(x, y, **changes)
 
@@ -611,6 +652,8 @@ RIGHT = [
     ("09.3", mended),
     ("09.3", mended_by_hand),
     ("09.3", mended_with_acc),
+    ("09.3", batched),
+    ("09.3", flat),
     ("09.3", lambda x, y: tuple(mended(x.astype("float32"), y))),
     ("01.1", struct.pack(">BBBBI", 0, 0, 8, 1, 10_000)),
     ("01.1", bytes.fromhex("00000801 00002710")),
@@ -734,6 +777,7 @@ WRONG = [
     ("09.3", changed(options={"validation_split": 0.5}), "100 are"),
     ("09.3", changed(options={"validation_split": 0.1, "epochs": 2}), "One epoch"),
     ("09.3", validated_on_others, "learns from all"),
+    ("09.3", by_train_on_batch, "without fit"),
     ("01.1", "00000801", "a str"),
     ("01.1", [0, 0, 8, 1, 10_000], "a list"),
     ("01.1", b"00 00 08 01 00 00 27 10", "letters"),

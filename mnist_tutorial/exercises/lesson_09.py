@@ -90,8 +90,12 @@ def _watch(answer, x, y, keras):
 
 
 def _judge_held_out(fitted, n):
+    demand(
+        bool(fitted),
+        "It trains without fit, so it cannot be seen what is held out: call fit once.",
+    )
     given = fitted[-1]
-    learnt = len(given["x"]) * (1 - given["validation_split"])
+    learnt = _count(given["x"]) * (1 - given["validation_split"])
     demand(
         given["validation_split"] or given["validation_data"] is not None,
         "No images are held out: validation_split=0.1.",
@@ -105,6 +109,11 @@ def _judge_held_out(fitted, n):
         learnt > 0.85 * n,
         f"A tenth of the {n} images is to be held out, and {n - learnt:.0f} are.",
     )
+
+
+def _count(x):
+    """Return the number of images of an array, or of batches of images and labels."""
+    return len(x) if hasattr(x, "shape") else sum(len(batch[0]) for batch in x)
 
 
 def _images():
@@ -137,7 +146,7 @@ def _judge_network(model, keras):
     image = np.zeros((1, 28, 28), "float32")
     shape = model.input_shape
     demand(
-        shape in ((None, 28, 28, 1), (None, 28, 28)),
+        shape[1:] in ((28, 28, 1), (28, 28), (784,)),
         f"The network takes {shape[1:]}: keep the channel last, (28, 28, 1).",
     )
     p = np.asarray(model(image.reshape(1, *shape[1:])))
