@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read_arrays
-from mnist_tutorial.folders import course_folder
+from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
 __all__ = ["DigitData", "MnistDataError", "find_source", "load_mnist"]
@@ -223,11 +223,8 @@ def _keep(name, digits):
     train, test = digits
     arrays = dict(zip(SHA256, train + test, strict=True))
     # A cache that cannot be written costs the next start some time, no more.
-    with contextlib.suppress(OSError):
-        _cache().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=_cache()) as folder:
-            np.savez(Path(folder, name), **arrays)
-            os.replace(Path(folder, name), _cache() / name)
+    with contextlib.suppress(OSError), whole_or_not(_cache() / name) as temporary:
+        np.savez(temporary, **arrays)
 
 
 def _load_cached():

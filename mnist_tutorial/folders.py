@@ -1,9 +1,11 @@
-"""Find the course's own folders, wherever a lesson's kernel starts."""
+"""Find the course's own folders, wherever a kernel starts, and write files whole."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
-__all__ = ["course_folder"]
+__all__ = ["course_folder", "whole_or_not"]
 
 
 def course_folder(name="."):
@@ -39,3 +41,34 @@ def course_folder(name="."):
         return Path(os.path.relpath(folder / name))
     except ValueError:  # another drive of Windows
         return folder / name
+
+
+@contextlib.contextmanager
+def whole_or_not(path):
+    """Write a file whole or not at all, whatever interrupts.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the file is to be; its folder is made. A file there stays until then.
+
+    Yields
+    ------
+    Path
+        Where to write it: beside `path`, and of its name.
+
+    Examples
+    --------
+    >>> path = Path(tempfile.mkdtemp(), "note.txt")
+    >>> with whole_or_not(path) as temporary:
+    ...     temporary.write_text("all of it")
+    9
+    >>> path.read_text()
+    'all of it'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        temporary = Path(folder, path.name)
+        yield temporary
+        os.replace(temporary, path)

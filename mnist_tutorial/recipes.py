@@ -6,8 +6,6 @@ probabilities.
 
 import hashlib
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
-from mnist_tutorial.folders import course_folder
+from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.saving import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
@@ -499,9 +497,7 @@ def _kept(path, recipe):
 def _keep(model, path):
     """Save the network whole or not at all; where there is no place, say so."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            model.save(Path(folder, path.name))
-            os.replace(Path(folder, path.name), path)
+        with whole_or_not(path) as temporary:
+            model.save(temporary)
     except OSError as error:
         print(f"The network is not kept for next time: {path} ({error.strerror}).")

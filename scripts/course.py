@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from mnist_tutorial import MnistDataError, load_mnist
 from mnist_tutorial.data import find_source
+from mnist_tutorial.folders import whole_or_not
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -94,9 +95,8 @@ def store(path, notebook):
         # In full: JupyterLab would add what is missing, and ask to save.
         "language_info": notebook.metadata.language_info,
     }
-    temporary = path.with_suffix(".new")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    with whole_or_not(path) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def chosen(lessons):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tutorial import course_folder
+from mnist_tutorial.folders import whole_or_not
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,3 +38,19 @@ def test_a_lesson_alone_has_its_folders_beside_it(tmp_path, monkeypatch):
     package = tmp_path / "site-packages" / "mnist_tutorial" / "folders.py"
     monkeypatch.setattr("mnist_tutorial.folders.__file__", str(package))
     assert course_folder("models") == Path("models")
+
+
+def test_an_interrupted_file_leaves_the_old_one_as_it_was(tmp_path):
+    path = tmp_path / "new folder" / "note.txt"
+    with whole_or_not(path) as temporary:
+        temporary.write_text("old")
+
+    def interrupt():
+        with whole_or_not(path) as temporary:
+            temporary.write_text("ha")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]

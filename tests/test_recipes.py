@@ -495,7 +495,7 @@ def test_an_interrupted_training_leaves_no_file(digits, tmp_path, monkeypatch):
     def interrupt(old, new):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(recipes.os, "replace", interrupt)
+    monkeypatch.setattr("os.replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         recipes.network_at_hand(digits, tmp_path)
     assert list(tmp_path.iterdir()) == []

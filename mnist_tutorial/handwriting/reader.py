@@ -2,8 +2,6 @@
 
 import base64
 import json
-import os
-import tempfile
 from pathlib import Path
 from string import Template
 
@@ -11,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from mnist_tutorial.folders import whole_or_not
 from mnist_tutorial.handwriting.pad import SIDE, WIDTH
 
 __all__ = ["reader_page"]
@@ -49,6 +48,7 @@ def reader_page(model, path, threshold=0):
     Examples
     --------
     >>> model = keras.Sequential([keras.Input((784,)), layers.Dense(10, "softmax")])
+    >>> import tempfile
     >>> page = reader_page(model, tempfile.gettempdir() + "/reader.html")
     >>> page.read_text("utf-8")[:15]
     '<!doctype html>'
@@ -63,7 +63,9 @@ def reader_page(model, path, threshold=0):
         # The pad is a module of its own in a notebook; here it is a part of one.
         script=script.replace("export default { render };", ""),
     )
-    return _write(Path(path), page)
+    with whole_or_not(path) as temporary:
+        temporary.write_text(page, "utf-8")
+    return Path(path)
 
 
 def _describe(model):
@@ -232,12 +234,3 @@ DESCRIBE = {
     ],
     layers.Dense: _dense,
 }
-
-
-def _write(path, text):
-    """Write the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        Path(folder, path.name).write_text(text, "utf-8")
-        os.replace(Path(folder, path.name), path)
-    return path
