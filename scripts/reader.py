@@ -6,6 +6,7 @@ The page refuses what looks less like a digit than 99 of 100 held-out images.
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,9 @@ def main():
             model = load_network(saved)
         else:
             model = network_at_hand(digits, name="reader")
-        # Written without a threshold first: that refuses networks it cannot hold.
-        reader_page(model, options.to)
+        # A trial first: it refuses networks that a page cannot hold.
+        with tempfile.TemporaryDirectory() as folder:
+            reader_page(model, Path(folder, "reader.html"))
         path = reader_page(model, options.to, choose_threshold(model, digits))
     except (NetworkFileError, MnistDataError, ValueError, OSError) as error:
         sys.exit(str(error))

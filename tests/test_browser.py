@@ -22,29 +22,36 @@ WAY += [(0.72, 0.6), (0.56, 0.86), (0.27, 0.78)]
 PLACES = np.linspace(0, len(WAY) - 1, 40)
 THREE = make_interp_spline(range(len(WAY)), WAY)(PLACES).tolist()
 ONE = [(0.5, 0.2), (0.5, 0.8)]
-# A pad that reads little ink as a 1, and fails at more; a cell with somebody's work.
+# To and fro from top to bottom: ink all over.
+SCRIBBLE = [(0.2 + 0.6 * (i % 2), 0.15 + 0.06 * i) for i in range(12)]
+# A pad that reads little ink as a 1, fails at more, and knows no digit of still more;
+# a cell with somebody's work.
 PAD = """\
 import numpy as np
 from mnist_tutorial.handwriting import DrawingPad
 def read(digit):
-    if (digit > 0).sum() < 120:
+    ink = (digit > 0).sum()
+    if ink < 120:
         return np.eye(10)[1]
+    if ink > 250:
+        return np.full(10, 0.1)
     return np.eye(10)[[8]]
-DrawingPad(read, digit=1)"""
+DrawingPad(read, digit=1, threshold=0.5)"""
 WORK = "answer = 42  # my work"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """Run JupyterLab with the lesson and a pad alone; return the folder's address."""
+def work(tmp_path_factory):
+    """Return the folder that JupyterLab shows, with the lesson in it."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    shutil.copy(LESSON, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, work):
+    """Run JupyterLab; return the address of its workspaces."""
     tmp_path = tmp_path_factory.mktemp("lab")
-    work = tmp_path / "notebooks"
-    work.mkdir()
-    shutil.copy(LESSON, work)
-    cells = [nbformat.v4.new_code_cell(text) for text in (PAD, "answer = 42")]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, work / "pad.ipynb")
     settings = tmp_path / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
@@ -171,8 +178,12 @@ def cells(page):
 
 
 @pytest.fixture
-def page_with_pad(browser, lab):
-    """Open the notebook with a pad, run it, and edit the other cell last."""
+def page_with_pad(browser, lab, work):
+    """Open a notebook with a pad, run it, and edit the other cell last."""
+    cells_of_pad = [nbformat.v4.new_code_cell(text) for text in (PAD, "answer = 42")]
+    notebook = nbformat.v4.new_notebook(cells=cells_of_pad)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(notebook, work / "pad.ipynb")
     page = open_notebook(browser, lab, "pad.ipynb")
     run_all_cells(page)
     page.locator(".mnist-pad .answer").wait_for(timeout=60_000)
@@ -232,6 +243,36 @@ def test_pad_says_what_is_wrong_with_the_answer(page_with_pad):
     pad.get_by_role("button", name="Clear").click()
     stroke(page, resting_box(pad.locator("svg")), ONE)
     pad.locator(".answer").get_by_text("The network reads a 1.").wait_for()
+
+
+def test_pad_says_that_it_knows_no_such_digit(page_with_pad):
+    page, pad = page_with_pad, page_with_pad.locator(".mnist-pad")
+    stroke(page, resting_box(pad.locator("svg")), SCRIBBLE)
+    pad.locator(".answer").get_by_text("No digit that I know.").wait_for()
+    assert pad.locator("li.best").count() == 0
+    assert len(set(widths(pad))) == 1  # ten bars alike
+    pad.get_by_role("button", name="Clear").click()
+    stroke(page, resting_box(pad.locator("svg")), ONE)
+    pad.locator(".answer").get_by_text("The network reads a 1.").wait_for()
+
+
+def test_pad_leaves_saving_and_tab_to_the_notebook(page_with_pad, work):
+    page, pad = page_with_pad, page_with_pad.locator(".mnist-pad")
+    stroke(page, resting_box(pad.locator("svg")), ONE)
+    stroke(page, resting_box(pad.locator("svg")), [(0.3, 0.8), (0.7, 0.8)])
+    page.keyboard.press("Meta+z")  # as on a Mac
+    assert pad.locator("polyline").count() == 1
+    # Tab goes on to the buttons, and a key there works the button alone.
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Undo"
+    page.keyboard.press("Enter")
+    assert pad.locator("polyline").count() == 0
+    assert cells(page) == [PAD, WORK]
+    page.keyboard.press("Control+s")
+    unsaved = page.locator(".lm-TabBar-tab.jp-mod-dirty")
+    unsaved.wait_for(state="detached", timeout=10_000)
+    saved = nbformat.read(work / "pad.ipynb", as_version=4)
+    assert [cell.source for cell in saved.cells] == [PAD, WORK]
 
 
 def test_pad_says_that_its_cell_has_to_run_again(page_with_pad):

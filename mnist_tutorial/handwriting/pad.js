@@ -191,9 +191,7 @@ function render({ model, el }) {
 
   let quiet;
 
-  function say(words, p) {
-    const highest = Math.max(...p);
-    const best = highest >= model.get("threshold") ? p.indexOf(highest) : -1;
+  function say(words, p, best) {
     pad.querySelectorAll("li").forEach((row, digit) => {
       const percent = p.length ? `${Math.round(100 * p[digit])} %` : "";
       row.classList.toggle("best", digit === best);
@@ -207,10 +205,10 @@ function render({ model, el }) {
   function showAnswer() {
     clearTimeout(waiting);
     const p = model.get("probabilities");
-    const highest = Math.max(...p);
-    const isKnown = highest >= model.get("threshold");
-    const reading = isKnown ? `The network reads a ${p.indexOf(highest)}.` : "No digit that I know.";
-    say(model.get("problem") || (p.length ? reading : "Draw a digit."), p);
+    const best = p.findIndex((share) => share === Math.max(...p));
+    if (p.length === 0) say(model.get("problem") || "Draw a digit.", p);
+    else if (p[best] < model.get("threshold")) say("No digit that I know.", p);
+    else say(`The network reads a ${best}.`, p, best);
   }
   const showSilence = () =>
     say("No answer. If the kernel was restarted, run the cell again.", []);
