@@ -5,44 +5,6 @@ import numpy as np
 from mnist_tutorial.exercises.judging import MistakeError, call, close, demand, kind
 
 
-def exercise_1(answer):
-    """Judge the header of an IDX file of 10,000 labels."""
-    demand(
-        isinstance(answer, (bytes, bytearray, memoryview, np.ndarray)),
-        f"That is {kind(answer)}, and eight bytes are asked for. `struct.pack` makes "
-        "bytes of numbers.",
-    )
-    header = bytes(answer)
-    letters = header.replace(b" ", b"").decode("latin-1")
-    demand(
-        not (letters.isalnum() and letters.isascii()),
-        "Those are the letters of numbers, not the bytes. `bytes.fromhex` reads them.",
-    )
-    if len(header) == 16:
-        raise MistakeError(
-            "16 bytes are the header of images. How many dimensions do labels have?"
-        )
-    demand(
-        len(header) == 8,
-        f"{len(header)} bytes. Four say what it is, and each dimension takes four.",
-    )
-    demand(header[:2] == b"\0\0", "An IDX file begins with two zero bytes.")
-    demand(header[2] == 8, "The third byte is the type. Which one means uint8?")
-    demand(
-        header[3] == 1,
-        "The fourth byte counts the dimensions. Labels are one long row.",
-    )
-    count, backwards = (int.from_bytes(header[4:], o) for o in ("big", "little"))
-    demand(
-        backwards != 10_000,
-        "The count is there, with its bytes in the wrong order: IDX is big-endian.",
-    )
-    demand(
-        count == 10_000, f"It counts {count:,} labels. How many test images are there?"
-    )
-    return "Four bytes of what, four bytes of how many: 00 00 08 01, then 00 00 27 10."
-
-
 def _demand_channel_axis(shape, wanted):
     """Name what is wrong with the shape of images that should be (n, 28, 28, 1)."""
     n, *pixels, channels = wanted
@@ -55,7 +17,7 @@ def _demand_channel_axis(shape, wanted):
     demand(shape == wanted, hints.get(shape, f"The shape is {shape}, not {wanted}."))
 
 
-def exercise_2(answer):
+def exercise_1(answer):
     """Judge a function from uint8 images to what a convolution wants."""
     images = np.random.default_rng(0).integers(0, 201, (5, 28, 28), np.uint8)
     images[0, 0, :2] = 0, 200
@@ -91,7 +53,7 @@ def exercise_2(answer):
     return "Every image that the network ever meets should go through this function."
 
 
-def exercise_3(answer, mnist):
+def exercise_2(answer, mnist):
     """Judge a random split of the training images: x_fit, y_fit, x_val, y_val."""
     (images, labels), (test_images, _) = mnist
     demand(len(answer) == 4, "Four arrays are asked for: x_fit, y_fit, x_val, y_val.")
@@ -159,3 +121,41 @@ def _as_bytes(x):
     x = x.reshape(len(x), -1)
     scale = 255 if x.size and x.max() <= 1 else 1
     return x if x.dtype == np.uint8 else np.rint(x * scale).astype(np.uint8)
+
+
+def exercise_3(answer):
+    """Judge the header of an IDX file of 10,000 labels."""
+    demand(
+        isinstance(answer, (bytes, bytearray, memoryview, np.ndarray)),
+        f"That is {kind(answer)}, and eight bytes are asked for. `struct.pack` makes "
+        "bytes of numbers.",
+    )
+    header = bytes(answer)
+    letters = header.replace(b" ", b"").decode("latin-1")
+    demand(
+        not (letters.isalnum() and letters.isascii()),
+        "Those are the letters of numbers, not the bytes. `bytes.fromhex` reads them.",
+    )
+    if len(header) == 16:
+        raise MistakeError(
+            "16 bytes are the header of images. How many dimensions do labels have?"
+        )
+    demand(
+        len(header) == 8,
+        f"{len(header)} bytes. Four say what it is, and each dimension takes four.",
+    )
+    demand(header[:2] == b"\0\0", "An IDX file begins with two zero bytes.")
+    demand(header[2] == 8, "The third byte is the type. Which one means uint8?")
+    demand(
+        header[3] == 1,
+        "The fourth byte counts the dimensions. Labels are one long row.",
+    )
+    count, backwards = (int.from_bytes(header[4:], o) for o in ("big", "little"))
+    demand(
+        backwards != 10_000,
+        "The count is there, with its bytes in the wrong order: IDX is big-endian.",
+    )
+    demand(
+        count == 10_000, f"It counts {count:,} labels. How many test images are there?"
+    )
+    return "Four bytes of what, four bytes of how many: 00 00 08 01, then 00 00 27 10."
