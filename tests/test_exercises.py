@@ -712,16 +712,16 @@ RIGHT = [
     ("03.1", 48 * (1 + 32 * 25)),
     ("03.1", 38_448.0),
     ("03.1", np.array(38_448)),
-    ("04.1", cut),
-    ("04.1", cut_as_sequence),
-    ("04.2", (4, 9)),
-    ("04.2", np.array([9, 4])[::-1]),
-    ("04.2", [4.0, 9.0]),
-    ("04.3", read_all),
-    ("04.3", lambda model, images: model.predict(images, 4096, 0).argmax(axis=1)),
-    ("04.3", lambda model, images: model.predict(images, verbose=0).argmax(-1)),
-    ("04.3", read_data_set),
-    ("04.3", in_parts),
+    ("04.3", cut),
+    ("04.3", cut_as_sequence),
+    ("04.1", (4, 9)),
+    ("04.1", np.array([9, 4])[::-1]),
+    ("04.1", [4.0, 9.0]),
+    ("04.2", read_all),
+    ("04.2", lambda model, images: model.predict(images, 4096, 0).argmax(axis=1)),
+    ("04.2", lambda model, images: model.predict(images, verbose=0).argmax(-1)),
+    ("04.2", read_data_set),
+    ("04.2", in_parts),
     ("05.1", twin),
     ("05.1", twin_by_json),
     ("05.2", {"epochs": 10, "initial_epoch": 6}),
@@ -802,22 +802,22 @@ WRONG = [
     ("03.2", Rounded, "after epoch 1"),
     ("03.2", OnLoss, "looks at the loss"),
     ("03.3", layers.Lambda(lambda x: x[:, ::2, ::2] * np.ones(8)), "nothing to learn"),
-    ("04.1", lambda model, name: model.get_layer(name), "That is a layer"),
+    ("04.3", lambda model, name: model.get_layer(name), "That is a layer"),
     (
-        "04.1",
+        "04.3",
         lambda model, name: keras.Sequential(model.layers[:2]),
         "whatever the name",
     ),
-    ("04.1", pop_layers, "takes layers away"),
+    ("04.3", pop_layers, "takes layers away"),
     (
-        "04.1",
+        "04.3",
         lambda model, name: lambda image: [layer(image) for layer in model.layers[:1]],
         "several layers",
     ),
-    ("04.3", drop_the_last, "last batch is smaller"),
-    ("04.3", by_four, "batches of a few"),
+    ("04.2", drop_the_last, "last batch is smaller"),
+    ("04.2", by_four, "batches of a few"),
     (
-        "04.3",
+        "04.2",
         lambda model, images: model.predict(images, 1, 0).argmax(axis=1),
         "one by one",
     ),
@@ -932,44 +932,44 @@ WRONG = [
     ("03.2", OnItself, "self.model"),
     ("03.2", Fails, "KeyError"),
     ("03.2", StopAt(), "no brackets"),
-    ("04.1", lambda model, name: cut(model, name, early=1), "one layer too early"),
-    ("04.1", lambda model, name: model, "whole network"),
-    ("04.1", cut_anew, "drawn anew"),
+    ("04.3", lambda model, name: cut(model, name, early=1), "one layer too early"),
+    ("04.3", lambda model, name: model, "whole network"),
+    ("04.3", cut_anew, "drawn anew"),
     (
-        "04.1",
+        "04.3",
         lambda model, name: keras.Model(model.inputs, model.get_layer(name).output),
         "never been called",
     ),
-    ("04.2", (9, 4), "label comes first"),
-    ("04.2", (4, 4), "no mistake"),
-    ("04.2", (2, 7), "By rate"),
-    ("04.2", (7, 2), "darkest"),
+    ("04.1", (9, 4), "label comes first"),
+    ("04.1", (4, 4), "no mistake"),
+    ("04.1", (2, 7), "By rate"),
+    ("04.1", (7, 2), "darkest"),
     (
-        "04.3",
+        "04.2",
         lambda model, images: np.array(
             [model.predict(i[None], verbose=0).argmax() for i in images]
         ),
         "10,007 times",
     ),
-    ("04.3", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
+    ("04.2", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
     (
-        "04.3",
+        "04.2",
         lambda model, images: model.predict(images, len(images), 0).argmax(axis=1),
         "in memory",
     ),
     (
-        "04.3",
+        "04.2",
         lambda model, images: np.array([np.argmax(model(i[None])) for i in images]),
         "one by one",
     ),
     (
-        "04.3",
+        "04.2",
         lambda model, images: np.array([np.argmax(model(i)) for i in images]),
         "batch axis",
     ),
-    ("04.3", lambda model, images: model.predict(images), "probabilities"),
-    ("04.3", lambda model, images: model.predict(images).argmax(axis=0), "`axis`"),
-    ("04.3", lambda model, images: model.predict(images).argmax(), "shape is ()"),
+    ("04.2", lambda model, images: model.predict(images), "probabilities"),
+    ("04.2", lambda model, images: model.predict(images).argmax(axis=0), "`axis`"),
+    ("04.2", lambda model, images: model.predict(images).argmax(), "shape is ()"),
     ("05.1", lambda model: model, "second name"),
     ("05.1", keras.models.clone_model, "drawn anew"),
     ("05.1", wrong_way, "wrong way"),
@@ -1072,11 +1072,11 @@ CATALOGUE = {
     "not centred": ("06.2", "not moved"),
     "prepared differently from training": ("02.3", "learnt from 0 to 1"),
     "one part made from the other": ("01.2", "both parts"),
-    "memory runs out on the whole test set": ("04.3", "in memory"),
+    "memory runs out on the whole test set": ("04.2", "in memory"),
     "models built in a loop pile up": ("07.3", "pile up"),
-    "predict in a loop": ("04.3", "10,007 times"),
+    "predict in a loop": ("04.2", "10,007 times"),
     "a saved model does not load": ("05.3", "loads only whole networks"),
-    "a Sequential that has never been called": ("04.1", "never been called"),
+    "a Sequential that has never been called": ("04.3", "never been called"),
     "history['acc']": ("03.2", "old Keras"),
     "a second fit goes on from the first": ("07.3", "build anew"),
 }
@@ -1086,7 +1086,7 @@ def said(capsys, digits, number, answer):
     """Return what `check` prints; see that it is one line about this exercise."""
     if number in ("01.2", "02.3") and callable(answer):
         answer = answer(digits)
-    more = {"01.2": (digits,), "02.3": (digits,), "04.2": (LABELS, ANSWERS)}
+    more = {"01.2": (digits,), "02.3": (digits,), "04.1": (LABELS, ANSWERS)}
     if number == "05.3":
         answer, *rest = answer if isinstance(answer, tuple) else (answer, answer)
         check(number, answer, *rest)
@@ -1129,12 +1129,12 @@ def test_blank(capsys, digits, number):
     blanks = {
         "01.2": [(..., ..., ..., ...)],
         "03.2": [Blank],
-        "04.2": [(..., ...)],
+        "04.1": [(..., ...)],
         "05.2": [{"epochs": ..., "initial_epoch": ...}],
         "05.3": [(lambda model, folder: ..., lambda folder: ...)],
         "08.3": [{"SGD": ..., "Adam": ...}],
     }
-    functions = ["01.1", "02.2", "04.1", "04.3", "05.1", "06.1", "06.2", "06.3"]
+    functions = ["01.1", "02.2", "04.3", "04.2", "05.1", "06.1", "06.2", "06.3"]
     if number in [*functions, "07.2", "07.3", "08.1", "08.2", "09.3"]:
         blanks[number] = [lambda *given: ...]
     for answer in [..., *blanks.get(number, [])]:

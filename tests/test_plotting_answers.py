@@ -27,13 +27,6 @@ def test_confusion_writes_counts_with_labels_in_rows():
     assert ax.get_title() == "Number of images"
 
 
-def test_confusion_writes_rates_of_each_row():
-    ax = plot_confusion(LABELS, ANSWERS, rates=True)
-    rates = {(0, 0): "66.7", (0, 8): "33.3", (1, 1): "100.0", (2, 1): "100.0"}
-    assert written(ax) == rates
-    assert ax.get_title() == "Per cent of each label's images"
-
-
 def test_confusion_colours_mistakes_alone():
     drawn = plot_confusion(LABELS, ANSWERS).images[0].get_array()
     assert {tuple(place) for place in np.argwhere(drawn)} == {(0, 8), (2, 1)}

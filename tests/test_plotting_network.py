@@ -7,7 +7,6 @@ from mnist_tutorial.plotting import (
     description,
     has_graphviz,
     layers_in_words,
-    plot_boxes,
     plot_embedding,
     plot_heat,
     plot_tiles,
@@ -63,29 +62,6 @@ def test_layers_in_words_names_each_shape(model):
         "The network, step by step: Input to (28, 28, 1); Conv2D to (26, 26, 4); "
         "Flatten to (2704,); Dense to (10,)."
     )
-
-
-def test_boxes_hold_names_shapes_and_parameters(model):
-    ax = plot_boxes(model)
-    boxes = [text.get_text() for text in ax.texts if text.get_text()]
-    assert boxes == [
-        "input (Input)\noutput (28, 28, 1), 0 parameters",
-        "edges (Conv2D)\noutput (26, 26, 4), 40 parameters",
-        "flat (Flatten)\noutput (2704,), 0 parameters",
-        "digit (Dense)\noutput (10,), 27,050 parameters",
-    ]
-    assert description(ax.figure) == layers_in_words(model)
-
-
-def arrows(ax):
-    return [text for text in ax.texts if getattr(text, "arrow_patch", None)]
-
-
-def test_boxes_run_downwards_with_an_arrow_between_two(model):
-    ax = plot_boxes(model)
-    on_page = ax.transData.transform([text.xy for text in arrows(ax)])[:, 1]
-    assert len(on_page) == 3
-    assert (np.diff(on_page) < 0).all()
 
 
 def test_tiles_stand_in_rows_with_a_rim_between():
@@ -213,6 +189,17 @@ def test_embedding_draws_each_point_as_its_digit():
     assert ax.get_title() == "Plane"
     assert description(ax.figure) == (
         "Plane: 4 digits as points of a plane, each drawn as itself."
+    )
+
+
+def test_embedding_rings_the_points_that_are_named():
+    points = np.arange(8.0).reshape(4, 2)
+    ax = plot_embedding(points, np.arange(4), ringed=np.array([1, 3]))
+    rings = ax.collections[-1]
+    np.testing.assert_array_equal(rings.get_offsets(), points[[1, 3]])
+    assert rings.get_facecolor().size == 0
+    assert description(ax.figure) == (
+        "4 digits as points of a plane, each drawn as itself, 2 of them ringed."
     )
 
 

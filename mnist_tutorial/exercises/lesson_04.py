@@ -12,7 +12,111 @@ from mnist_tutorial.exercises.judging import (
 )
 
 
-def exercise_1(answer):
+def exercise_1(answer, labels, answers):
+    """Judge the most frequent mistake: label and answer."""
+    label, read = (int(number(part)) for part in answer)
+    demand(label != read, f"A {label} that is read as {read} is no mistake.")
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (labels, answers), 1)
+    np.fill_diagonal(counts, 0)
+    if counts[label, read] == counts.max():
+        return "The most frequent mistake, and the first to look into."
+    demand(
+        counts[read, label] != counts.max(),
+        "The two digits are right. Rows are labels, and the label comes first.",
+    )
+    rates = counts / np.maximum(np.bincount(labels, minlength=10), 1)[:, np.newaxis]
+    demand(
+        rates[label, read] != rates.max(),
+        "By rate, yes. By count it is another, in a row with more images.",
+    )
+    raise MistakeError(
+        "Another pair is confused more often. Look for the darkest square."
+    )
+
+
+class _Reader:
+    """A network that reads brightness, and notes how it was asked."""
+
+    def __init__(self):
+        self.predicted, self.called = [], []
+
+    def _probabilities(self, images):
+        images = np.asarray(images)
+        demand(
+            images.ndim == 4,
+            f"The network was given the shape {images.shape}: one image alone has lost "
+            "its batch axis.",
+        )
+        return np.eye(10, dtype="float32")[np.rint(images[:, 0, 0, 0] * 10).astype(int)]
+
+    def predict(self, images, batch_size=None, verbose="auto", **options):
+        if hasattr(images, "shape"):
+            self.predicted.append(min(batch_size or 32, len(images)))
+            return self._probabilities(images)
+        # A data set or a generator brings batches of its own.
+        batches = [np.asarray(batch) for batch in images]
+        self.predicted.append(max(map(len, batches)))
+        return np.concatenate([self._probabilities(batch) for batch in batches])
+
+    def predict_on_batch(self, images):
+        return np.asarray(self(images))
+
+    def __call__(self, images, training=False):
+        import keras
+
+        self.called.append(len(images))
+        return keras.ops.convert_to_tensor(self._probabilities(images))
+
+
+def exercise_2(answer):
+    """Judge a function that reads many images."""
+    n = 10_007  # which no batch size divides
+    reader, digits = _Reader(), np.random.default_rng(0).integers(0, 10, n)
+    images = np.broadcast_to(digits[:, None, None, None] / 10, (n, 28, 28, 1))
+    try:
+        result = np.asarray(call(answer, reader, images.astype("float32")))
+    except MistakeError as wrong:
+        raise (
+            wrong.error if isinstance(wrong.error, MistakeError) else wrong
+        ) from None
+    demand(
+        len(reader.predicted) < 100,
+        f"`predict` was called {len(reader.predicted):,} times. Each call sets up a "
+        "loop of its own, which costs more than the reading: give it all at once.",
+    )
+    sizes = [*reader.called, *reader.predicted]
+    demand(
+        max(sizes, default=0) <= 5_000,
+        "It sends all images through at once, and keeps every layer's maps of all of "
+        "them in memory. Go through in batches, as `predict` does by itself.",
+    )
+    demand(
+        max(sizes, default=1_000) >= 16,
+        "The images go through in batches of a few, or one by one. A batch of some "
+        "hundred takes hardly longer.",
+    )
+    demand(
+        result.shape != (n, 10),
+        "These are probabilities. Which of the ten is largest?",
+    )
+    demand(
+        result.shape != (10,), "`argmax` went along the images. `axis` tells it where."
+    )
+    demand(
+        result.ndim != 1 or not 0 < n - len(result) < 5_000,
+        f"{n:,} images go in, and {result.size:,} digits come out: the last batch is "
+        "smaller, and must be read, too.",
+    )
+    demand(
+        result.shape == (n,),
+        f"The shape is {result.shape}, not one digit an image.",
+    )
+    demand(np.array_equal(result, digits), "The digits are not those of the highest p.")
+    return "All images in batches: neither one by one, nor all in memory."
+
+
+def exercise_3(answer):
     """Judge a function that cuts a network off after a layer."""
     with_input, without = small_network(), small_network(with_input=False)
     image = np.random.default_rng(0).random((2, 28, 28, 1), "float32")
@@ -72,109 +176,3 @@ def _demand_model(cut):
 
     is_layer = isinstance(cut, keras.Layer) and not isinstance(cut, keras.Model)
     demand(not is_layer, "That is a layer. A model is asked for, which ends after it.")
-
-
-def exercise_2(answer, labels, answers):
-    """Judge the most frequent mistake: label and answer."""
-    label, read = (int(number(part)) for part in answer)
-    demand(label != read, f"A {label} that is read as {read} is no mistake.")
-    counts = np.zeros((10, 10), int)
-    np.add.at(counts, (labels, answers), 1)
-    np.fill_diagonal(counts, 0)
-    if counts[label, read] == counts.max():
-        return (
-            "The most frequent mistake. Whoever mends it needs new images for a test."
-        )
-    demand(
-        counts[read, label] != counts.max(),
-        "The two digits are right. Rows are labels, and the label comes first.",
-    )
-    rates = counts / np.maximum(np.bincount(labels, minlength=10), 1)[:, np.newaxis]
-    demand(
-        rates[label, read] != rates.max(),
-        "By rate, yes. How many there are is what the left matrix shows.",
-    )
-    raise MistakeError(
-        "Another pair is confused more often. Look for the darkest square."
-    )
-
-
-class _Reader:
-    """A network that reads brightness, and notes how it was asked."""
-
-    def __init__(self):
-        self.predicted, self.called = [], []
-
-    def _probabilities(self, images):
-        images = np.asarray(images)
-        demand(
-            images.ndim == 4,
-            f"The network was given the shape {images.shape}: one image alone has lost "
-            "its batch axis.",
-        )
-        return np.eye(10, dtype="float32")[np.rint(images[:, 0, 0, 0] * 10).astype(int)]
-
-    def predict(self, images, batch_size=None, verbose="auto", **options):
-        if hasattr(images, "shape"):
-            self.predicted.append(min(batch_size or 32, len(images)))
-            return self._probabilities(images)
-        # A data set or a generator brings batches of its own.
-        batches = [np.asarray(batch) for batch in images]
-        self.predicted.append(max(map(len, batches)))
-        return np.concatenate([self._probabilities(batch) for batch in batches])
-
-    def predict_on_batch(self, images):
-        return np.asarray(self(images))
-
-    def __call__(self, images, training=False):
-        import keras
-
-        self.called.append(len(images))
-        return keras.ops.convert_to_tensor(self._probabilities(images))
-
-
-def exercise_3(answer):
-    """Judge a function that reads many images."""
-    n = 10_007  # which no batch size divides
-    reader, digits = _Reader(), np.random.default_rng(0).integers(0, 10, n)
-    images = np.broadcast_to(digits[:, None, None, None] / 10, (n, 28, 28, 1))
-    try:
-        result = np.asarray(call(answer, reader, images.astype("float32")))
-    except MistakeError as wrong:
-        raise (
-            wrong.error if isinstance(wrong.error, MistakeError) else wrong
-        ) from None
-    demand(
-        len(reader.predicted) < 100,
-        f"`predict` was called {len(reader.predicted):,} times. Each call sets up a "
-        "loop of its own, which costs more than the reading: give it all at once.",
-    )
-    sizes = [*reader.called, *reader.predicted]
-    demand(
-        max(sizes, default=0) <= 5_000,
-        "It sends all images through at once, and keeps every layer's maps of all of "
-        "them in memory. Go through in batches, as `predict` does by itself.",
-    )
-    demand(
-        max(sizes, default=1_000) >= 16,
-        "The images go through in batches of a few, or one by one. A batch of some "
-        "hundred takes hardly longer.",
-    )
-    demand(
-        result.shape != (n, 10),
-        "These are probabilities. Which of the ten is largest?",
-    )
-    demand(
-        result.shape != (10,), "`argmax` went along the images. `axis` tells it where."
-    )
-    demand(
-        result.ndim != 1 or not 0 < n - len(result) < 5_000,
-        f"{n:,} images go in, and {result.size:,} digits come out: the last batch is "
-        "smaller, and must be read, too.",
-    )
-    demand(
-        result.shape == (n,),
-        f"The shape is {result.shape}, not one digit an image.",
-    )
-    demand(np.array_equal(result, digits), "The digits are not those of the highest p.")
-    return "All images in batches: neither one by one, nor all in memory."

@@ -15,7 +15,6 @@ from mnist_tutorial.plotting.digits import plot_class_balance, plot_digits, plot
 from mnist_tutorial.plotting.network import (
     has_graphviz,
     layers_in_words,
-    plot_boxes,
     plot_embedding,
     plot_heat,
     plot_tiles,
@@ -28,7 +27,6 @@ __all__ = [
     "description",
     "has_graphviz",
     "layers_in_words",
-    "plot_boxes",
     "plot_class_balance",
     "plot_confusion",
     "plot_digits",

@@ -103,15 +103,13 @@ def plot_readings(pictures, probabilities, names):
     return figure
 
 
-def plot_confusion(labels, answers, *, rates=False, ax=None):
+def plot_confusion(labels, answers, *, ax=None):
     """Draw how often each digit was read as each; mistakes alone have a colour.
 
     Parameters
     ----------
     labels, answers : ndarray of int, shape (n,)
         Digits 0 to 9, as given and as read; otherwise ValueError.
-    rates : bool
-        Write per cent of each label's images instead of their number.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -134,42 +132,33 @@ def plot_confusion(labels, answers, *, rates=False, ax=None):
     if ax is None:
         ax = new_axes((5.2, 5.2))
     display = ConfusionMatrixDisplay.from_predictions(
-        labels,
-        answers,
-        labels=range(10),
-        normalize="true" if rates else None,
-        ax=ax,
-        colorbar=False,
-        cmap="Blues",
+        labels, answers, labels=range(10), ax=ax, colorbar=False, cmap="Blues"
     )
-    shown = display.confusion_matrix * (100 if rates else 1)
-    form = "{:.1f} %" if rates else "{}"
+    counts = display.confusion_matrix
     # The right answers would outshine all others: colour is for mistakes.
-    mistakes = np.where(np.eye(10, dtype=bool), 0, shown)
-    display.im_.set(array=mistakes, clim=(0, max(mistakes.max(), 1e-9)))
+    mistakes = np.where(np.eye(10, dtype=bool), 0, counts)
+    most = max(mistakes.max(), 1)
+    display.im_.set(array=mistakes, clim=(0, most))
     for (row, column), text in np.ndenumerate(display.text_):
-        value = shown[row, column]
-        dark = mistakes[row, column] > 0.6 * mistakes.max()
         text.set(
-            text=form.format(value).removesuffix(" %") if value else "",
-            color="white" if dark else "black",
+            text=counts[row, column] or "",
+            color="white" if mistakes[row, column] > 0.6 * most else "black",
             weight="bold" if row == column else "normal",
             fontsize=8,
         )
-    title = "Per cent of each label's images" if rates else "Number of images"
-    ax.set(title=title, xlabel="read as", ylabel="label")
+    ax.set(title="Number of images", xlabel="read as", ylabel="label")
     # The same in words: the diagonal, and the five pairs that are mixed up most.
-    right = ", ".join(form.format(value) for value in np.diagonal(shown))
+    right = ", ".join(map(str, np.diagonal(counts)))
     worst = np.argsort(-mistakes, axis=None, kind="stable")[:5]
     wrong = ", ".join(
-        f"{row} as {column}: {form.format(shown[row, column])}"
+        f"{row} as {column}: {mistakes[row, column]}"
         for row, column in zip(*divmod(worst, 10), strict=True)
         if mistakes[row, column]
     )
     describe(
         ax,
-        f"{title}, label by answer. Right, from 0 to 9: {right}. Most often misread: "
-        f"{wrong or 'none'}.",
+        f"Number of images, label by answer. Right, from 0 to 9: {right}. Most often "
+        f"misread: {wrong or 'none'}.",
     )
     return ax
 

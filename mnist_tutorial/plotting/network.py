@@ -19,6 +19,7 @@ from mnist_tutorial.plotting.base import (
 
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
+UNSIGNED = "YlGnBu"
 
 
 def has_graphviz():
@@ -46,42 +47,10 @@ def layers_in_words(model):
     >>> layers_in_words(keras.Sequential([keras.Input((28,))]))  # doctest: +SKIP
     'The network, step by step: Input to (28,).'
     """
-    steps = [f"{kind} to {shape}" for _, kind, shape, _ in _layers(model)]
+    steps = [f"Input to {model.input_shape[1:]}"]
+    for layer in model.layers:
+        steps.append(f"{type(layer).__name__} to {layer.output.shape[1:]}")
     return f"The network, step by step: {'; '.join(steps)}."
-
-
-def plot_boxes(model, *, ax=None):
-    """Draw a network as a column of boxes, where graphviz is missing.
-
-    Parameters
-    ----------
-    model : keras.Sequential
-        Built.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> ax = plot_boxes(model)  # doctest: +SKIP
-    """
-    rows = _layers(model)
-    if ax is None:
-        ax = new_axes((6.4, 0.6 * len(rows) + 0.6))
-    for y, (name, kind, shape, parameters) in enumerate(rows):
-        words = f"{name} ({kind})\noutput {shape}, {parameters:,} parameters"
-        frame = {"boxstyle": "square,pad=0.4", "facecolor": "white"}
-        ax.text(0, y, words, ha="center", va="center", fontsize=8, bbox=frame)
-        if y:
-            arrow = {"arrowstyle": "->"}
-            ax.annotate("", xy=(0, y - 0.3), xytext=(0, y - 0.72), arrowprops=arrow)
-    ax.set(xlim=(-1, 1), ylim=(len(rows) - 0.4, -0.6))
-    ax.axis("off")
-    describe(ax, layers_in_words(model))
-    return ax
 
 
 def plot_tiles(stack, *, columns=8, title=None, ax=None):
@@ -124,7 +93,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     signed = stack.min() < 0
     image = ax.imshow(
         grid,
-        cmap=SIGNED if signed else "gray_r",
+        cmap=SIGNED if signed else UNSIGNED,
         vmin=-top if signed else 0,
         vmax=top,
         interpolation="nearest",
@@ -132,7 +101,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.figure.colorbar(image, ax=ax, shrink=0.8, pad=0.02)
     ax.set(title=title or "", xticks=[], yticks=[])
     # What shows between the tiles is a colour that the tiles do not have.
-    ax.set_facecolor("white" if signed else "lightsteelblue")
+    ax.set_facecolor("white" if signed else "lightgrey")
     words = f"{n} tiles of {height} by {width} in rows of {columns}, "
     words += "dark above 0 and light below" if signed else "the higher the darker"
     describe(ax, titled(title, words))
@@ -188,7 +157,7 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     return figure
 
 
-def plot_embedding(points, labels, *, title=None, ax=None):
+def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
     """Draw points of a plane, each as the digit that it stands for.
 
     Parameters
@@ -196,6 +165,8 @@ def plot_embedding(points, labels, *, title=None, ax=None):
     points : ndarray of float, shape (n, 2)
     labels : ndarray of int, shape (n,)
         Digits 0 to 9, one for each point; otherwise ValueError.
+    ringed : ndarray of int
+        The places of points to draw a ring around.
     title : str, optional
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
@@ -219,18 +190,14 @@ def plot_embedding(points, labels, *, title=None, ax=None):
         x, y = points[labels == digit].T
         colour = DIGIT_COLOURS[digit]
         ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
+    if len(ringed):
+        x, y = points[ringed].T
+        ax.scatter(x, y, s=110, facecolors="none", edgecolors="black", zorder=3)
     ax.set(title=title or "", xticks=[], yticks=[])
     for side in ax.spines.values():
         side.set_color(GREY)
     words = f"{len(labels):,} digits as points of a plane, each drawn as itself"
+    if len(ringed):
+        words += f", {len(ringed)} of them ringed"
     describe(ax, titled(title, words))
     return ax
-
-
-def _layers(model):
-    """Return (name, kind, shape, parameters) of each step, the input first."""
-    rows = [("input", "Input", model.input_shape[1:], 0)]
-    return rows + [
-        (layer.name, type(layer).__name__, layer.output.shape[1:], layer.count_params())
-        for layer in model.layers
-    ]
