@@ -135,10 +135,14 @@ def fit_digit(ink):
 
 def _digits(image, *, single):
     grey, size = read_grey(image)
-    ink = find_ink(grey, name_of(image))
+    try:
+        ink = find_ink(grey)
+        marks = find_marks(ink, single=single)
+    except PictureError as error:
+        raise PictureError(f"{name_of(image)} {error}") from None
     scale = np.array(size) / ink.shape[::-1]
     found = []
-    for mask, (rows, columns) in find_marks(ink, name_of(image), single=single):
+    for mask, (rows, columns) in marks:
         digit = fit_digit(np.where(mask, ink[rows, columns], 0))
         corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
         box = np.rint(corners * scale).astype(int).ravel().tolist()
