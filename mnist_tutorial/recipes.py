@@ -82,16 +82,7 @@ class Recipe:
         return math.floor(n * (1 - self.validation_split))
 
     def build(self, steps=1):
-        """Return the network, untrained and compiled for one-hot labels.
-
-        Parameters
-        ----------
-        steps : int
-            How many training steps the optimizer should plan for.
-
-        Returns
-        -------
-        keras.Sequential
+        """Return the network, untrained, compiled for one-hot labels and so many steps.
 
         Examples
         --------
@@ -145,7 +136,11 @@ class Recipe:
         epochs = epochs or self.epochs
         y = keras.utils.to_categorical(y, 10)
         if self.others is not None:
-            x, y = _add_others(x, y, *self.others())
+            images, probabilities = self.others()
+            images = images[..., np.newaxis]
+            if x.dtype != np.uint8:
+                images = images.astype("float32") / 255
+            x, y = np.concatenate([x, images]), np.concatenate([y, probabilities])
         if self.jiggled is None:
             steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
             data = {
@@ -171,14 +166,6 @@ class Recipe:
         options.setdefault("verbose", 0)
         history = model.fit(**data, epochs=epochs, **options)
         return model, history
-
-
-def _add_others(x, y, images, probabilities):
-    """Put other images, uint8, and their labels behind the given ones."""
-    images = images[..., np.newaxis]
-    if x.dtype != np.uint8:
-        images = images.astype("float32") / 255
-    return np.concatenate([x, images]), np.concatenate([y, probabilities])
 
 
 def _anew(model, fresh):
@@ -254,10 +241,10 @@ def _other_hands():
     from mnist_tutorial.handwriting.samples import european_digits, other_marks
 
     digits, labels = european_digits(8000)
-    marks = other_marks(8000)
-    no_digit = np.full((len(marks), 10), 0.1)
+    images = np.concatenate([digits, other_marks(8000)])
+    no_digit = np.full((8000, 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
-    return np.concatenate([digits, marks]), probabilities
+    return images, probabilities
 
 
 FAST = Recipe(
@@ -416,11 +403,11 @@ def network_at_hand(digits, folder=None, *, name=AT_HAND):
     """
     (x, y), _ = digits
     recipe = RECIPES[name]
-    name = f"{name}-{digits.name.replace(' ', '-')}"
+    file = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
-        name += f"-{hashlib.sha256(x).hexdigest()[:8]}"
+        file += f"-{hashlib.sha256(x).hexdigest()[:8]}"
     folder = course_folder("models") if folder is None else Path(folder)
-    path = folder / f"{name}.keras"
+    path = folder / f"{file}.keras"
     model = _kept(path, recipe)
     if model is None:
         x, y = x[:55_000, ..., np.newaxis], y[:55_000]

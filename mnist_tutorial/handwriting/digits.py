@@ -119,9 +119,8 @@ def fit_digit(ink):
     scale = 20 / max(ink.size)
     size = [max(1, round(scale * side)) for side in ink.size]
     small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
-    # Put it where its centre of mass comes to lie as MNIST's do.
-    centre = ndimage.center_of_mass(small)
     # MNIST's centre of mass lies on pixel 14, just below and right of the middle.
+    centre = ndimage.center_of_mass(small)
     top, left = (
         int(np.clip(round(14 - mass), 0, 28 - side))
         for mass, side in zip(centre, small.shape, strict=True)

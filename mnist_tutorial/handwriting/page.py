@@ -299,14 +299,15 @@ def _without_surroundings(mask):
             within = [other for other in pieces if mark.surrounds(other)]
             if is_thin and any(other.length > mark.length / 4 for other in within):
                 dropped.append(number)
+    if all(mark.numbers[0] in dropped for mark in inner):
+        return mask
     return mask & ~np.isin(labels, dropped)
 
 
 def _count_holes(mask):
-    holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
-    if not n:
-        return 0
-    return int((np.bincount(holes.ravel())[1:] > mask.size / 200).sum())
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    areas = np.bincount(holes.ravel())[1:]
+    return (areas > mask.size / 200).sum()
 
 
 # --- what belongs together -------------------------------------------------------

@@ -12,13 +12,7 @@ from scipy.interpolate import make_interp_spline
 
 from mnist_tutorial.handwriting.digits import fit_digit
 
-__all__ = [
-    "draw_strokes",
-    "european_digits",
-    "made_drawings",
-    "other_marks",
-    "pen_strokes",
-]
+__all__ = ["european_digits", "made_drawings", "other_marks"]
 
 SIDE = 200  # pixels of a made picture
 FONTS = [
@@ -65,24 +59,9 @@ LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
 
 
 def pen_strokes(digit, rng=None):
-    """Return one way to write `digit` with a pen.
+    """Return one way to write `digit` with a pen; `rng` chooses and varies it.
 
-    Parameters
-    ----------
-    digit : int
-        0 to 9.
-    rng : numpy.random.Generator, optional
-        Draws the way, and moves its points a little; by default nothing is random.
-
-    Returns
-    -------
-    list of ndarray of float, each of shape (points, 2)
-        Strokes as points (x, y), within 0 to 1 or little beyond, y downwards.
-
-    Examples
-    --------
-    >>> [stroke.shape for stroke in pen_strokes(7)]
-    [(13, 2), (13, 2)]
+    Strokes are arrays of points (x, y), within 0 to 1 or little beyond, y downwards.
     """
     ways = WAYS[digit]
     return _curves(ways[0 if rng is None else rng.integers(len(ways))], rng)
@@ -108,27 +87,9 @@ def _curve(points, count, bends=3):
 
 
 def draw_strokes(strokes, side, width):
-    """Draw strokes with a round pen.
+    """Draw strokes with a round pen on a square picture, uint8, ink 255 on 0.
 
-    Parameters
-    ----------
-    strokes : sequence of sequences of (x, y)
-        In pixels, y downwards.
-    side : int
-        Of the square picture, in pixels.
-    width : float
-        Of the pen, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (side, side)
-        Ink 255 on 0.
-
-    Examples
-    --------
-    >>> picture = draw_strokes([[(20, 50), (80, 50)]], side=100, width=12)
-    >>> picture.shape, int((picture[:, 50] > 127).sum())
-    ((100, 100), 12)
+    Strokes are sequences of points (x, y); all lengths are in pixels, y downwards.
     """
     # Pillow draws without anti-aliasing: draw it large, then make it smaller.
     large = Image.new("L", (3 * side, 3 * side))
