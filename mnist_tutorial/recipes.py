@@ -30,7 +30,7 @@ class Recipe:
     Attributes
     ----------
     layers : callable
-        Takes nothing and returns the list of layers after the input.
+        Takes nothing and returns new layers, all after the input.
     optimizer : callable
         Takes the number of training steps and returns a new optimizer.
     batch_size, epochs : int
@@ -46,8 +46,7 @@ class Recipe:
     jiggled : dict, optional
         How far images are varied, anew in each epoch: arguments of `jiggle`.
     plain_epochs : int
-        How many of the last epochs show the images as they are instead. A training
-        of no more epochs than these jiggles nothing.
+        So many of the last epochs show the images as they are instead.
     others : callable, optional
         Takes nothing and returns images, uint8 of shape (n, 28, 28), and their ten
         probabilities each, to be learnt beside the given ones.
@@ -83,17 +82,7 @@ class Recipe:
         return math.floor(n * (1 - self.validation_split))
 
     def build(self, steps=1):
-        """Return the network, untrained and compiled for one-hot labels.
-
-        Parameters
-        ----------
-        steps : int
-            How many training steps the optimizer should plan for.
-
-        Returns
-        -------
-        keras.Sequential
-            Input (n, 28, 28, 1), output (n, 10), metric "accuracy".
+        """Return the network, untrained, compiled for one-hot labels and so many steps.
 
         Examples
         --------
@@ -118,7 +107,7 @@ class Recipe:
         Parameters
         ----------
         x : ndarray of float32, shape (n, 28, 28, 1)
-            Images, 0 to 1. (A recipe whose first layer is Rescaling takes uint8.)
+            Images, 0 to 1; uint8 for a recipe whose first layer is Rescaling.
         y : ndarray of int, shape (n,)
             Labels, 0 to 9.
         seed : int
@@ -127,11 +116,9 @@ class Recipe:
             Instead of the recipe's.
         model : keras.Sequential, optional
             What this recipe returned for as many images and epochs. It starts anew, as
-            if just built: TensorFlow never forgets how a network is trained, so many
-            networks fill the memory, and one does not.
+            if just built: many networks fill TensorFlow's memory, and one does not.
         **options
-            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``. A training
-            that goes on from an ``initial_epoch`` sees the images of that epoch.
+            For ``keras.Model.fit``, such as ``verbose`` or ``initial_epoch``.
 
         Returns
         -------
@@ -145,40 +132,40 @@ class Recipe:
         >>> history.epoch
         [0]
         """
-        epochs = epochs or self.epochs
         keras.utils.set_random_seed(seed)
+        epochs = epochs or self.epochs
         y = keras.utils.to_categorical(y, 10)
         if self.others is not None:
             images, probabilities = self.others()
-            images = images[..., None]
+            images = images[..., np.newaxis]
             if x.dtype != np.uint8:
                 images = images.astype("float32") / 255
             x, y = np.concatenate([x, images]), np.concatenate([y, probabilities])
-        options.setdefault("verbose", 0)
         if self.jiggled is None:
             steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
-            model = _anew(model, self.build(steps=epochs * steps))
-            history = model.fit(
+            data = {
+                "x": x,
+                "y": y,
+                "batch_size": self.batch_size,
+                "validation_split": self.validation_split,
+            }
+        else:
+            batches = Jiggled(
                 x,
                 y,
-                batch_size=self.batch_size,
-                epochs=epochs,
-                validation_split=self.validation_split,
-                **options,
+                self.batch_size,
+                seed=seed,
+                jiggled_epochs=epochs - self.plain_epochs,
+                first_epoch=options.get("initial_epoch", 0),
+                **self.jiggled,
             )
-            return model, history
-        data = Jiggled(
-            x,
-            y,
-            self.batch_size,
-            seed=seed,
-            jiggled_epochs=epochs - self.plain_epochs,
-            first_epoch=options.get("initial_epoch", 0),
-            **self.jiggled,
-        )
-        model = _anew(model, self.build(steps=epochs * len(data)))
-        # In an order of its own already.
-        return model, model.fit(data, epochs=epochs, shuffle=False, **options)
+            steps = len(batches)
+            # In an order of its own already.
+            data = {"x": batches, "shuffle": False}
+        model = _anew(model, self.build(steps=epochs * steps))
+        options.setdefault("verbose", 0)
+        history = model.fit(**data, epochs=epochs, **options)
+        return model, history
 
 
 def _anew(model, fresh):
@@ -191,12 +178,10 @@ def _anew(model, fresh):
             "`model` out."
         )
     fresh.optimizer.build(fresh.trainable_variables)
-    for kept, new in zip(
-        [*model.variables, *model.optimizer.variables],
-        [*fresh.variables, *fresh.optimizer.variables],
-        strict=True,
-    ):
-        kept.assign(new)
+    old = [*model.variables, *model.optimizer.variables]
+    new = [*fresh.variables, *fresh.optimizer.variables]
+    for variable, value in zip(old, new, strict=True):
+        variable.assign(value)
     return model
 
 
@@ -208,7 +193,6 @@ def one_cycle(steps, peak=0.02):
     steps : int
         Training steps in all; the first quarter of them climbs.
     peak : float
-        The highest learning rate.
 
     Returns
     -------
@@ -227,72 +211,6 @@ def one_cycle(steps, peak=0.02):
         warmup_target=peak,
         warmup_steps=up,
     )
-
-
-def _dense_tanh():
-    return [
-        layers.Flatten(),
-        layers.Dense(200, activation="tanh", bias_initializer="ones"),
-        layers.Dropout(0.4),
-        layers.Dense(100, activation="tanh", bias_initializer="ones"),
-        layers.Dropout(0.4),
-        layers.Dense(10, activation="softmax", bias_initializer="ones"),
-    ]
-
-
-def _dense_relu():
-    return [
-        layers.Flatten(),
-        layers.Dense(512),
-        layers.Activation("relu"),
-        layers.Dropout(0.2),
-        layers.Dense(512),
-        layers.Activation("relu"),
-        layers.Dropout(0.2),
-        layers.Dense(10),
-        layers.Activation("softmax"),
-    ]
-
-
-def _cnn_3x3():
-    return [
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.Conv2D(64, 3, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Dropout(0.25),
-        layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.5),
-        layers.Dense(10, activation="softmax"),
-    ]
-
-
-def _cnn_5x5():
-    return [
-        layers.Conv2D(32, 5, padding="same", activation="relu", name="conv1"),
-        layers.MaxPooling2D(2, name="pool1"),
-        layers.Conv2D(64, 5, padding="same", activation="relu", name="conv2"),
-        layers.MaxPooling2D(2, name="pool2"),
-        layers.Flatten(),
-        layers.Dense(1024, activation="relu"),
-        layers.Dropout(0.3),
-        layers.Dense(10, activation="softmax"),
-    ]
-
-
-def _cnn_small():
-    return [
-        layers.Conv2D(32, 3, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Conv2D(16, 3, activation="relu"),
-        layers.MaxPooling2D(2),
-        layers.Dropout(0.5),
-        layers.Flatten(),
-        layers.Dense(128, activation="relu"),
-        layers.Dropout(0.5),
-        layers.Dense(10),
-        layers.Activation("softmax"),
-    ]
 
 
 def _block(number, filters):
@@ -323,15 +241,33 @@ def _other_hands():
     from mnist_tutorial.handwriting.samples import european_digits, other_marks
 
     digits, labels = european_digits(8000)
-    marks = other_marks(8000)
-    no_digit = np.full((len(marks), 10), 0.1)
+    images = np.concatenate([digits, other_marks(8000)])
+    no_digit = np.full((8000, 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
-    return np.concatenate([digits, marks]), probabilities
+    return images, probabilities
 
+
+FAST = Recipe(
+    layers=lambda: _course(16),
+    optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
+    batch_size=128,
+    epochs=1,
+    parameters=80_730,
+    source="this course, lesson 7: made for speed",
+    smoothing=0.1,
+    steps_per_execution=10,
+)
 
 RECIPES = {
     "dense_tanh": Recipe(
-        layers=_dense_tanh,
+        layers=lambda: [
+            layers.Flatten(),
+            layers.Dense(200, activation="tanh", bias_initializer="ones"),
+            layers.Dropout(0.4),
+            layers.Dense(100, activation="tanh", bias_initializer="ones"),
+            layers.Dropout(0.4),
+            layers.Dense(10, activation="softmax", bias_initializer="ones"),
+        ],
         optimizer=lambda steps: keras.optimizers.SGD(0.2),
         batch_size=32,
         epochs=5,
@@ -339,7 +275,17 @@ RECIPES = {
         source="Porter: 3.6 keras 之手写字识别 (2019)",
     ),
     "dense_relu": Recipe(
-        layers=_dense_relu,
+        layers=lambda: [
+            layers.Flatten(),
+            layers.Dense(512),
+            layers.Activation("relu"),
+            layers.Dropout(0.2),
+            layers.Dense(512),
+            layers.Activation("relu"),
+            layers.Dropout(0.2),
+            layers.Dense(10),
+            layers.Activation("softmax"),
+        ],
         optimizer=lambda steps: keras.optimizers.RMSprop(0.001),
         batch_size=128,
         epochs=10,
@@ -347,7 +293,16 @@ RECIPES = {
         source="跟我一起学Keras之实例篇(2), after mnist_mlp.py of Keras",
     ),
     "cnn_3x3": Recipe(
-        layers=_cnn_3x3,
+        layers=lambda: [
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ],
         # 1.0 was the default then; today's default of 0.001 hardly learns.
         optimizer=lambda steps: keras.optimizers.Adadelta(1.0),
         batch_size=128,
@@ -357,7 +312,16 @@ RECIPES = {
         "006-Keras-完成一个单字识别模型 (2018), after mnist_cnn.py of Keras",
     ),
     "cnn_5x5": Recipe(
-        layers=_cnn_5x5,
+        layers=lambda: [
+            layers.Conv2D(32, 5, padding="same", activation="relu", name="conv1"),
+            layers.MaxPooling2D(2, name="pool1"),
+            layers.Conv2D(64, 5, padding="same", activation="relu", name="conv2"),
+            layers.MaxPooling2D(2, name="pool2"),
+            layers.Flatten(),
+            layers.Dense(1024, activation="relu"),
+            layers.Dropout(0.3),
+            layers.Dense(10, activation="softmax"),
+        ],
         optimizer=lambda steps: keras.optimizers.Adam(1e-4),
         batch_size=64,
         epochs=1,
@@ -365,7 +329,18 @@ RECIPES = {
         source="Porter: 3.6 keras 之手写字识别 (2019)",
     ),
     "cnn_small": Recipe(
-        layers=_cnn_small,
+        layers=lambda: [
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.5),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10),
+            layers.Activation("softmax"),
+        ],
         optimizer=lambda steps: keras.optimizers.Adam(0.001),
         batch_size=128,
         epochs=5,
@@ -373,36 +348,20 @@ RECIPES = {
         source="Keras卷积神经网络 (2020)",
         validation_split=0.05,
     ),
-    "fast": Recipe(
-        layers=lambda: _course(16),
-        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
-        batch_size=128,
-        epochs=1,
-        parameters=80_730,
-        source="this course, lesson 7: made for speed",
-        smoothing=0.1,
-        steps_per_execution=10,
-    ),
-    "accurate": Recipe(
+    "fast": FAST,
+    "accurate": replace(
+        FAST,
         layers=lambda: _course(32),
-        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
-        batch_size=128,
         epochs=13,
         parameters=185_258,
         source="this course, lesson 7: made for accuracy",
-        smoothing=0.1,
         jiggled={"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1},
         plain_epochs=6,
-        steps_per_execution=10,
     ),
-    "reader": Recipe(
-        layers=lambda: _course(16),
-        optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
-        batch_size=128,
+    "reader": replace(
+        FAST,
         epochs=4,
-        parameters=80_730,
         source="this course, lesson 6: made for other people's handwriting",
-        smoothing=0.1,
         jiggled={
             "turn": 15,
             "zoom": 0.1,
@@ -414,7 +373,6 @@ RECIPES = {
         },
         plain_epochs=1,
         others=_other_hands,
-        steps_per_execution=10,
     ),
 }
 
@@ -422,9 +380,8 @@ RECIPES = {
 def network_at_hand(digits, folder=None, *, name=AT_HAND):
     """Return a trained network, for lessons about something else than training.
 
-    It is trained once, on all training images but the last 5,000, with a progress
-    bar; after that it is loaded. Both ways lead to the same weights, and to random
-    numbers seeded with 0.
+    It is trained once, on all training images but the last 5,000; after that it is
+    loaded. Either way the weights are the same, and random numbers are seeded with 0.
 
     Parameters
     ----------
@@ -446,14 +403,14 @@ def network_at_hand(digits, folder=None, *, name=AT_HAND):
     """
     (x, y), _ = digits
     recipe = RECIPES[name]
-    name = f"{name}-{digits.name.replace(' ', '-')}"
+    file = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
-        name += f"-{hashlib.sha256(x).hexdigest()[:8]}"
+        file += f"-{hashlib.sha256(x).hexdigest()[:8]}"
     folder = course_folder("models") if folder is None else Path(folder)
-    path = folder / f"{name}.keras"
+    path = folder / f"{file}.keras"
     model = _kept(path, recipe)
     if model is None:
-        x, y = x[:55_000, ..., None], y[:55_000]
+        x, y = x[:55_000, ..., np.newaxis], y[:55_000]
         if recipe.jiggled is None:
             model, _ = recipe.train(x.astype("float32") / 255, y, verbose=1)
         else:

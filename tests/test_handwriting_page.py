@@ -242,5 +242,5 @@ def test_nearly_white_ink_is_ink(dark):
 
 def test_ink_is_found_on_paper_that_fades_into_the_dark():
     x = np.linspace(0, 1, WIDTH)
-    ink = find_ink((on_paper(draw(3)) * (1 - 0.8 * x)).astype(np.float32), "p.png")
+    ink = find_ink((on_paper(draw(3)) * (1 - 0.8 * x)).astype(np.float32))
     assert (ink > 0.5).sum() == pytest.approx((draw(3) > 0.5).sum(), rel=0.1)

@@ -108,9 +108,7 @@ def test_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
     path = save(tmp_path / "photo.jpg", Image.new("RGB", (4000, 3000), "white"))
     seen = []
     shrink = pictures._shrink
-    monkeypatch.setattr(
-        pictures, "_shrink", lambda p, name: seen.append(p.size) or shrink(p, name)
-    )
+    monkeypatch.setattr(pictures, "_shrink", lambda p: seen.append(p.size) or shrink(p))
     grey, size = read_grey(path)
     assert seen == [(1000, 750)]
     assert grey.shape == (600, 800)

@@ -119,9 +119,8 @@ def fit_digit(ink):
     scale = 20 / max(ink.size)
     size = [max(1, round(scale * side)) for side in ink.size]
     small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
-    # Put it where its centre of mass comes to lie as MNIST's do.
-    centre = ndimage.center_of_mass(small)
     # MNIST's centre of mass lies on pixel 14, just below and right of the middle.
+    centre = ndimage.center_of_mass(small)
     top, left = (
         int(np.clip(round(14 - mass), 0, 28 - side))
         for mass, side in zip(centre, small.shape, strict=True)
@@ -135,10 +134,14 @@ def fit_digit(ink):
 
 def _digits(image, *, single):
     grey, size = read_grey(image)
-    ink = find_ink(grey, name_of(image))
+    try:
+        ink = find_ink(grey)
+        marks = find_marks(ink, single=single)
+    except PictureError as error:
+        raise PictureError(f"{name_of(image)} {error}") from None
     scale = np.array(size) / ink.shape[::-1]
     found = []
-    for mask, (rows, columns) in find_marks(ink, name_of(image), single=single):
+    for mask, (rows, columns) in marks:
         digit = fit_digit(np.where(mask, ink[rows, columns], 0))
         corners = [[columns.start, rows.start], [columns.stop, rows.stop]]
         box = np.rint(corners * scale).astype(int).ravel().tolist()

@@ -9,8 +9,6 @@ from scipy import ndimage
 
 from mnist_tutorial.handwriting.pictures import PictureError
 
-__all__ = ["find_ink", "find_marks"]
-
 PAPER = 96  # pixels of the longer side that the light on the paper is measured on
 # Of the longer side: ink is narrower than this, shadows and desks are wider.
 WIDTHS = (1 / 2, 1 / 4, 1 / 8)
@@ -22,38 +20,15 @@ HOLES = 4  # what looks like one digit has no more, even badly drawn
 MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
-def find_ink(grey, name):
-    """Return how much ink there is, whatever the light.
+def find_ink(grey):
+    """Return how much ink there is, 0 (paper) to 1, whatever the light.
 
-    Parameters
-    ----------
-    grey : ndarray of float32, shape (height, width)
-        0 (black) to 1.
-    name : str
-        Of the picture, for messages.
-
-    Returns
-    -------
-    ndarray of float32, shape (height, width)
-        0 (paper) to 1 (ink).
-
-    Raises
-    ------
-    PictureError
-        If there is no ink.
-
-    Examples
-    --------
-    >>> page = np.full((120, 100), 0.9, np.float32)
-    >>> page[20:100, 45:55] = 0.2
-    >>> ink = find_ink(page, "page.png")
-    >>> float(ink[60, 50]), float(ink[60, 20])
-    (1.0, 0.0)
+    Takes and returns float32 of shape (height, width); grey levels are 0 (black) to 1.
+    Raises PictureError if there is no ink.
     """
     # Where ink seems to lie along a side, light that falls off to it may be the cause.
-    for is_even in (True, False):
-        evened = grey if is_even else grey / _slope_of_light(grey)
-        found = None
+    for evened in (grey, grey / _slope_of_light(grey)):
+        found = []
         for width in WIDTHS:
             ink = _ink_narrower_than(width, evened)
             if ink is None:
@@ -61,15 +36,15 @@ def find_ink(grey, name):
             sheet = _find_sheet(ink)
             if sheet is not None:
                 # What lies beyond it becomes paper, and all begins anew.
-                return find_ink(np.where(sheet, grey, np.median(grey[sheet])), name)
+                return find_ink(np.where(sheet, grey, np.median(grey[sheet])))
             if _is_written(ink > 0.5):
                 return ink
-            found = ink if found is None else found
-    if found is None:
+            found.append(ink)
+    if not found:
         raise PictureError(
-            f"{name} shows no ink: it is empty, or too faint, or all of one colour."
+            "shows no ink: it is empty, or too faint, or all of one colour."
         )
-    return found
+    return found[0]
 
 
 def _slope_of_light(grey):
@@ -77,10 +52,8 @@ def _slope_of_light(grey):
     y, x = np.indices(grey.shape, np.float32)
     terms = np.stack([np.ones_like(x), x / x.size, y / y.size])
     step = max(1, max(grey.shape) // PAPER)
-    few, values = (
-        terms[:, ::step, ::step].reshape(3, -1).T,
-        grey[::step, ::step].ravel(),
-    )
+    few = terms[:, ::step, ::step].reshape(3, -1).T
+    values = grey[::step, ::step].ravel()
     kept = np.ones(values.size, bool)
     for _ in range(4):
         weights, *_ = np.linalg.lstsq(few[kept], values[kept])
@@ -94,22 +67,14 @@ def _ink_narrower_than(width, grey):
     reduction = PAPER / max(grey.shape)
     size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
     small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
-    window = round(width * PAPER)
-    # Without dark strokes, and without light ones.
-    lighter = ndimage.grey_closing(small, window)
-    darker = ndimage.grey_opening(small, window)
-    dark, light = (lighter - small).max(), (small - darker).max()
-    if max(dark, light) < 2 * min(dark, light):
-        # Around a large digit the paper is as narrow: then the rim is paper.
-        rim = np.median(
-            np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-        )
-        dark, light = rim - small.min(), small.max() - rim
-    if light > dark:
-        grey, lighter = 1 - grey, 1 - darker
-    paper = ndimage.gaussian_filter(lighter, 1)
-    size = grey.shape[::-1]
-    paper = np.asarray(Image.fromarray(paper).resize(size, Image.Resampling.BILINEAR))
+    # Around the ink lies paper.
+    paper = np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]))
+    if small.max() - paper > paper - small.min():
+        grey, small = 1 - grey, 1 - small
+    # The paper alone, without strokes, in the picture's size again.
+    paper = ndimage.grey_closing(small, round(width * PAPER))
+    paper = Image.fromarray(ndimage.gaussian_filter(paper, 1))
+    paper = np.asarray(paper.resize(grey.shape[::-1], Image.Resampling.BILINEAR))
     # Ink is what is darker than its paper, by more than the noise.
     ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
     if np.ptp(ink) < FAINT:
@@ -135,16 +100,17 @@ def _find_sheet(ink):
     written = filled.sum() - whole.sum()
     if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
         return None
-    # A sheet has corners: turned upright, it fills its box.
-    for angle in range(-40, 50, 5):
-        turned = ndimage.rotate(filled.astype(float), angle, order=1) > 0.5
-        box = turned[ndimage.find_objects(turned.astype(int))[0]]
-        if box.mean() > 0.9:
-            break
-    else:
+    if not any(_fills_its_box(filled, angle) for angle in range(-40, 50, 5)):
         return None
     inside = ndimage.binary_erosion(filled, iterations=2)
     return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
+
+
+def _fills_its_box(mask, angle):
+    """Tell whether this has corners: turned upright, a sheet fills its box."""
+    turned = ndimage.rotate(mask.astype(float), angle, order=1) > 0.5
+    box = ndimage.find_objects(turned.astype(int))[0]
+    return turned[box].mean() > 0.9
 
 
 def _is_written(mask):
@@ -172,7 +138,7 @@ def _otsu(values):
 
 
 @dataclass
-class Mark:
+class _Mark:
     """Pieces of ink that belong together, and the box around them."""
 
     numbers: list
@@ -194,60 +160,26 @@ class Mark:
         return max(self.height, self.width)
 
     def join(self, other):
-        return Mark(
-            self.numbers + other.numbers,
-            min(self.top, other.top),
-            max(self.bottom, other.bottom),
-            min(self.left, other.left),
-            max(self.right, other.right),
+        return _Mark(
+            numbers=self.numbers + other.numbers,
+            top=min(self.top, other.top),
+            bottom=max(self.bottom, other.bottom),
+            left=min(self.left, other.left),
+            right=max(self.right, other.right),
         )
 
     def surrounds(self, other):
-        return (
-            self.top < other.top
-            and other.bottom < self.bottom
-            and self.left < other.left
-            and other.right < self.right
-        )
-
-    def touches_rim(self, shape):
-        height, width = shape
-        return (
-            min(self.top, self.left) == 0
-            or self.bottom == height
-            or self.right == width
-        )
+        is_across = self.left < other.left and other.right < self.right
+        return is_across and self.top < other.top and other.bottom < self.bottom
 
 
-def find_marks(ink, name, *, single):
+def find_marks(ink, *, single):
     """Find the marks that may be digits, and leave out what surrounds them.
 
-    Parameters
-    ----------
-    ink : ndarray of float32, shape (height, width)
-        As `find_ink` returns it.
-    name : str
-        Of the picture, for messages.
-    single : bool
-        Whether one digit is meant: then larger pieces are taken for one.
-
-    Returns
-    -------
-    list of (mask, (rows, columns))
-        Line by line, each from left to right: where each mark lies, as slices, and
-        which pixels there are its own.
-
-    Raises
-    ------
-    PictureError
-        If there are too many marks, or one full of holes.
-
-    Examples
-    --------
-    >>> ink = np.zeros((300, 400), np.float32)
-    >>> ink[60:240, 90:110] = ink[60:240, 290:310] = 1
-    >>> [box[1] for _, box in find_marks(ink, "page.png", single=False)]
-    [slice(90, 110, None), slice(290, 310, None)]
+    Takes what `find_ink` returns, and whether one digit is meant: then larger pieces
+    are taken for one. Returns a list of (mask, (rows, columns)), line by line, each
+    from left to right: the box of each mark, as slices, and which pixels there are its
+    own. Raises PictureError if there are too many marks, or one full of holes.
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
@@ -257,8 +189,8 @@ def find_marks(ink, name, *, single):
     marks = _marks_of(labels)
     if len(marks) > MOST:
         raise PictureError(
-            f"{name} shows {len(marks)} separate marks, more than a row of digits "
-            "has: take a picture of the digits alone."
+            f"shows {len(marks)} separate marks, more than a row of digits has: take a "
+            "picture of the digits alone."
         )
     marks = _join(marks, single)
     found = []
@@ -267,8 +199,8 @@ def find_marks(ink, name, *, single):
         own = np.isin(labels[box], mark.numbers)
         if _count_holes(own) > HOLES:
             raise PictureError(
-                f"{name} shows a mark full of holes, which is no digit: take a picture "
-                "of the digits alone, filling the frame with paper."
+                "shows a mark full of holes, which is no digit: take a picture of the "
+                "digits alone, filling the frame with paper."
             )
         found.append((own, box))
     return found
@@ -299,7 +231,7 @@ def _marks_of(labels):
 
 def _boxes_of(labels):
     return [
-        Mark([number], rows.start, rows.stop, columns.start, columns.stop)
+        _Mark([number], rows.start, rows.stop, columns.start, columns.stop)
         for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1)
     ]
 
@@ -336,13 +268,15 @@ def _without_surroundings(mask):
     """Leave out desk, margin, thumb and frame, unless nothing else is left."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     side = max(mask.shape)
+    rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    at_rim = set(np.concatenate(rims))
     pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
-    inner = [mark for mark in pieces if not mark.touches_rim(mask.shape)]
+    inner = [mark for mark in pieces if mark.numbers[0] not in at_rim]
     inner = [mark for mark in inner if mark.length > side / 25]
     # One digit is a good part of the picture; less than that may be a blot.
     if len(inner) < 3:
         inner = [mark for mark in inner if mark.length > side / 12]
-    if not inner or len(pieces) == 1:
+    if not inner:
         return mask
     # Half the width of each piece, where it is widest.
     depth = ndimage.distance_transform_edt(mask)
@@ -350,17 +284,15 @@ def _without_surroundings(mask):
     widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
     longest = max(mark.length for mark in inner)
-    rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     dropped = []
     for mark in pieces:
         number = mark.numbers[0]
-        if mark.touches_rim(mask.shape):
+        if number in at_rim:
             is_desk = max((rim == number).mean() for rim in rims) > 0.5
             is_thumb = widest[number] > 2.5 * pen
             is_line = min(mark.height, mark.width) < mark.length / 8
-            is_edge = mark.length > max(side / 2, 2 * longest)
             is_cut_off = mark.length < longest / 2
-            if is_desk or is_thumb or is_line or is_edge or is_cut_off:
+            if is_desk or is_thumb or is_line or is_cut_off:
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
@@ -373,10 +305,9 @@ def _without_surroundings(mask):
 
 
 def _count_holes(mask):
-    holes, n = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
-    if not n:
-        return 0
-    return int((np.bincount(holes.ravel())[1:] > mask.size / 200).sum())
+    holes, _ = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    areas = np.bincount(holes.ravel())[1:]
+    return (areas > mask.size / 200).sum()
 
 
 # --- what belongs together -------------------------------------------------------

@@ -13,14 +13,15 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-__all__ = ["PictureError", "read_grey"]
+__all__ = ["PictureError"]
 
 LARGEST = 50_000_000  # pixels; a picture that claims more is not decoded
 SMALL, LARGE = 112, 800  # pixels of the longer side, after reading
 # Not every format that Pillow knows: some start other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-# What Pillow's decoders raise for a damaged file, and more where it is caught.
-_DAMAGED = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
+# What Pillow's decoders raise for a damaged file.
+DAMAGED = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
+DAMAGED += (ArithmeticError, MemoryError, struct.error, zlib.error)
 
 
 class PictureError(ValueError):
@@ -35,107 +36,76 @@ def name_of(image):
 def read_grey(image):
     """Read a picture into grey levels, without decoding more than is needed.
 
-    Parameters
-    ----------
-    image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
-        As `mnist_tutorial.handwriting.digit_from_image` takes it.
-
-    Returns
-    -------
-    grey : ndarray of float32, shape (height, width)
-        0 (black) to 1 (the lightest), 112 to 800 pixels on the longer side.
-    size : tuple of int
-        The picture's own width and height, held upright.
-
-    Raises
-    ------
-    PictureError
-        If it cannot be read.
-
-    Examples
-    --------
-    >>> grey, size = read_grey(np.array([[0, 128], [128, 255]], "uint8"))
-    >>> grey.shape, size
-    ((112, 112), (2, 2))
+    Takes what `digit_from_image` takes. Returns float32, 0 (black) to 1 (the lightest),
+    with 112 to 800 pixels on the longer side; and the picture's own width and height,
+    held upright. Raises PictureError.
     """
-    name = name_of(image)
     try:
         # Pillow warns of large pictures; here they are refused.
-        with warnings.catch_warnings(action="ignore"), _open(image, name) as picture:
-            width, height = picture.size
-            _check_size(width, height, name)
-            # A phone's JPEG may hold a second picture, such as a map of distances.
-            if getattr(picture, "is_animated", False) and picture.format != "MPO":
-                raise PictureError(
-                    f"{name} is animated or has several pages: save the one you mean."
-                )
-            if (picture.getexif().get(ExifTags.Base.Orientation) or 1) > 4:
-                width, height = height, width
-            if picture is not image:
-                # A JPEG can be decoded at a half, a quarter or an eighth of its size.
-                scale = LARGE / max(picture.size)
-                picture.draft("L", [int(scale * side) for side in picture.size])
-            return _shrink(ImageOps.exif_transpose(picture), name), (width, height)
-    except PictureError:
-        raise
+        with warnings.catch_warnings(action="ignore"), _open(image) as picture:
+            return _read(picture, may_change=picture is not image)
+    except PictureError as error:
+        problem = str(error)
     except UnidentifiedImageError:
-        raise PictureError(
-            f"{name} is no picture that can be read: save it as PNG or JPEG (a photo "
-            "in HEIC: export it as JPEG, or pip install pillow-heif)."
-        ) from None
+        problem = (
+            "is no picture that can be read: save it as PNG or JPEG (a photo in HEIC: "
+            "export it as JPEG, or pip install pillow-heif)."
+        )
     except Image.DecompressionBombError as error:
-        raise PictureError(f"{name} is too large to be read: {error}") from None
-    except (*_DAMAGED, ArithmeticError, MemoryError, struct.error, zlib.error) as error:
-        raise PictureError(
-            f"{name} cannot be decoded ({error}): it may be damaged or cut off. Save "
-            "it again as PNG or JPEG."
-        ) from None
+        problem = f"is too large to be read: {error}"
+    except DAMAGED as error:
+        problem = (
+            f"cannot be decoded ({error}): it may be damaged or cut off. Save it again "
+            "as PNG or JPEG."
+        )
+    raise PictureError(f"{name_of(image)} {problem}")
 
 
-def _open(image, name):
+def _open(image):
+    """Open whatever it comes in: a file, its bytes, a stream, an upload, an array."""
     image = _unwrap(image)
     if isinstance(image, Image.Image):
         return contextlib.nullcontext(image)
     if isinstance(image, io.TextIOBase):
         raise PictureError(
-            f"{name} is open as text: open it with the mode 'rb', or give its path."
+            "is open as text: open it with the mode 'rb', or give its path."
         )
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return Image.open(io.BytesIO(image), formats=_formats())
     if hasattr(image, "read"):
         # One from the network cannot go back, and so is read at once.
         with contextlib.suppress(AttributeError, io.UnsupportedOperation):
             image.seek(0)
         return Image.open(io.BytesIO(image.read()), formats=_formats())
     if not isinstance(image, (str, os.PathLike)):
-        return _as_picture(np.asarray(image), name)
+        return _as_picture(np.asarray(image))
     if str(image).startswith(("http://", "https://")):
         raise PictureError(
-            f"{name} is an address, not a file: download the picture, then name it."
+            "is an address, not a file: download the picture, then name it."
         )
     path = Path(image).expanduser()
     if "\0" in str(path) or not path.is_file():
-        raise PictureError(f"{name} is no file: check the spelling and the folder.")
+        raise PictureError("is no file: check the spelling and the folder.")
     return Image.open(path, formats=_formats())
 
 
 def _unwrap(image):
-    """Take a file's bytes from whatever an upload in a notebook hands over."""
+    """Take the content out of what an upload in a notebook hands over."""
     if isinstance(image, (tuple, list)) and image and isinstance(image[0], Mapping):
         if len(image) > 1:
             raise PictureError(
-                f"{len(image)} files were uploaded: take one of them, such as the "
-                "first, with [0]."
+                f"is an upload of {len(image)} files: take one, such as the first, "
+                "with [0]."
             )
         image = image[0]
-    if isinstance(image, Mapping):
-        if "content" not in image:
-            raise PictureError(
-                f"The upload holds {', '.join(map(str, image))}, but no content: give "
-                "the value of an ipywidgets.FileUpload, or a file's bytes."
-            )
-        image = image["content"]
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        image = io.BytesIO(image)
-    return image
+    if not isinstance(image, Mapping):
+        return image
+    if "content" not in image:
+        raise PictureError(
+            f"holds {', '.join(map(str, image))}, but no content: give the value of an "
+            "ipywidgets.FileUpload, or a file's bytes."
+        )
+    return image["content"]
 
 
 def _formats():
@@ -148,47 +118,64 @@ def _formats():
     return (*FORMATS, "HEIF")
 
 
-def _check_size(width, height, name):
+def _read(picture, *, may_change):
+    """Return an open picture's grey levels, and its size, held upright."""
+    width, height = picture.size
+    _check_size(width, height)
+    # A phone's JPEG may hold a second picture, such as a map of distances.
+    if getattr(picture, "is_animated", False) and picture.format != "MPO":
+        raise PictureError("is animated or has several pages: save the one you mean.")
+    lies = (picture.getexif().get(ExifTags.Base.Orientation) or 1) > 4
+    size = (height, width) if lies else (width, height)
+    if may_change:
+        # A JPEG can be decoded at a half, a quarter or an eighth of its size.
+        scale = LARGE / max(width, height)
+        picture.draft("L", [int(scale * width), int(scale * height)])
+    return _shrink(ImageOps.exif_transpose(picture)), size
+
+
+def _check_size(width, height):
     if not 0 < width * height <= LARGEST:
         raise PictureError(
-            f"{name} has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all "
-            "can be read: make it smaller, or crop it."
+            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
+            "read: make it smaller, or crop it."
         )
 
 
-def _as_picture(array, name):
+def _as_picture(array):
     if array.dtype.kind not in "buif":
-        raise PictureError(f"{name} holds {array.dtype}, where numbers are needed.")
+        raise PictureError(f"holds {array.dtype}, where numbers are needed.")
     side = math.isqrt(array.size)
     if array.ndim == 1 and side**2 == array.size > 1:
         raise PictureError(
-            f"{name} is flat, of shape {array.shape}: give it its rows back, with "
+            f"is flat, of shape {array.shape}: give it its rows back, with "
             f"image.reshape({side}, {side})."
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
         raise PictureError(
-            f"{name} has shape {array.shape}, where (height, width) or (height, width, "
-            "3 or 4 channels) is needed. One image of several is images[0]."
+            f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
+            "channels) is needed. One image of several is images[0]."
         )
-    _check_size(array.shape[1], array.shape[0], name)
+    _check_size(array.shape[1], array.shape[0])
     # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
         if not np.isfinite(array).all():
             raise PictureError(
-                f"{name} holds NaN or infinite values: replace them, for example "
-                "with numpy.nan_to_num."
+                "holds NaN or infinite values: replace them, for example with "
+                "numpy.nan_to_num."
             )
         array -= min(array.min(), 0)
         array *= 255 / max(array.max(), 1e-9)
     return Image.fromarray(array.astype(np.uint8))
 
 
-def _shrink(picture, name):
+def _shrink(picture):
+    """Return grey levels, 0 to 1, on 112 to 800 pixels of the longer side."""
     if picture.mode.startswith(("I", "F")):
-        picture = _as_picture(np.asarray(picture), name)
+        picture = _as_picture(np.asarray(picture))
     picture = picture.convert("LA" if picture.has_transparency_data else "L")
     picture = picture.reduce(max(1, max(picture.size) // LARGE))
     grey = np.asarray(picture, np.float32)

@@ -16,7 +16,21 @@ __all__ = ["reader_page"]
 
 HERE = Path(__file__).parent
 SCRIPTS = ("network.js", "fit.js", "pad.js", "reader.js")
-ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax")  # as in network.js
+# As in network.js:
+ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax")
+KNOWN = (
+    layers.InputLayer,
+    layers.Rescaling,
+    layers.Conv2D,
+    layers.MaxPooling2D,
+    layers.BatchNormalization,
+    layers.Activation,
+    layers.ReLU,
+    layers.Softmax,
+    layers.Flatten,
+    layers.Dense,
+    layers.Dropout,
+)
 
 
 def reader_page(model, path, threshold=0):
@@ -83,13 +97,12 @@ def _describe(model):
         )
     steps = [step for layer in model.layers for step in _describe_layer(layer)]
     # The arrays go one after the other into one; each step says where its own lie.
-    weights = np.concatenate(
-        [value.ravel() for step in steps for value in step.values() if _is_array(value)]
-    )
+    arrays = []
     first = 0
     for step in steps:
         for name, value in step.items():
-            if _is_array(value):
+            if isinstance(value, np.ndarray):
+                arrays.append(value.ravel())
                 step[name] = {"shape": value.shape, "first": first, "count": value.size}
                 first += value.size
     own_scale = isinstance(model.layers[0], layers.Rescaling)
@@ -100,137 +113,106 @@ def _describe(model):
         "width": WIDTH,
         "layers": steps,
     }
-    return network, weights.astype("<f4").tobytes()
-
-
-def _is_array(value):
-    return isinstance(value, np.ndarray)
-
-
-# --- layer by layer, in the words of network.js -----------------------------------
+    return network, np.concatenate(arrays).astype("<f4").tobytes()
 
 
 def _describe_layer(layer):
-    """Return the steps of one layer, each a dict of its kind, numbers and arrays."""
+    """Return the steps of one layer, each a dict in the words of network.js."""
+    _check(layer)
+    match layer:
+        case layers.Rescaling():
+            steps = [_scaling(layer, layer.scale, layer.offset)]
+        case layers.BatchNormalization():
+            steps = [_normalisation(layer)]
+        case layers.Conv2D():
+            windows = _windows(layer, layer.kernel_size)
+            steps = [{"kind": "convolution", **_weights(layer), **windows}]
+        case layers.MaxPooling2D():
+            steps = [{"kind": "pooling", **_windows(layer, layer.pool_size)}]
+        case layers.Dense():
+            steps = [{"kind": "dense", **_weights(layer)}]
+        case layers.Flatten():
+            steps = [{"kind": "flatten"}]
+        case _:
+            steps = []
+    activation = _activation_of(layer)
+    if activation != "linear":
+        steps.append({"kind": "activation", "name": activation})
+    return [{**step, "shape": layer.output.shape[1:]} for step in steps]
+
+
+def _check(layer):
+    """Refuse a layer that network.js cannot work out."""
     kind = type(layer)
-    if kind not in DESCRIBE:
-        known = ", ".join(known.__name__ for known in DESCRIBE)
-        raise ValueError(
-            f"the layer {layer.name} is of a kind that a reader page does not know, "
-            f"{kind.__name__}. It knows {known}."
-        )
-    return DESCRIBE[kind](layer)
+    activation = _activation_of(layer)
+    own_relu = kind is layers.ReLU and (
+        layer.max_value is not None or layer.negative_slope or layer.threshold
+    )
+    has_gaps = kind is layers.Conv2D and (
+        layer.groups != 1 or layer.dilation_rate != (1, 1)
+    )
+    if kind not in KNOWN:
+        problem = f"is of another kind, {kind.__name__}"
+    elif activation not in ACTIVATIONS:
+        problem = f"has another activation, {activation}"
+    elif own_relu:
+        problem = "is a ReLU with settings of its own"
+    elif has_gaps:
+        problem = "has groups or gaps (dilation) in its filters"
+    elif getattr(layer, "data_format", "channels_last") != "channels_last":
+        problem = "has the channels first"
+    elif kind is layers.Dense and len(layer.input.shape) != 2:
+        problem = "takes images that are not flat, without Flatten before it"
+    else:
+        return
+    raise ValueError(
+        f"a reader page knows plain {', '.join(known.__name__ for known in KNOWN)}, "
+        f"with {', '.join(ACTIVATIONS)}. The layer {layer.name} {problem}."
+    )
 
 
-def _activation(layer, function):
-    name = getattr(function, "__name__", str(function))
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"the layer {layer.name} has the activation {name}; a reader page knows "
-            f"{', '.join(ACTIVATIONS)}."
-        )
-    step = {"kind": "activation", "name": name, "shape": layer.output.shape[1:]}
-    return [] if name == "linear" else [step]
+def _activation_of(layer):
+    match layer:
+        case layers.ReLU():
+            return "relu"
+        case layers.Softmax():
+            return "softmax"
+    function = getattr(layer, "activation", keras.activations.linear)
+    return getattr(function, "__name__", str(function))
 
 
-def _relu(layer):
-    if layer.max_value is not None or layer.negative_slope or layer.threshold:
-        raise ValueError(
-            f"the layer {layer.name} is a ReLU with settings of its own: a reader page "
-            "knows only the plain one."
-        )
-    return _activation(layer, "relu")
-
-
-def _convolution(layer):
-    if layer.groups != 1 or layer.dilation_rate != (1, 1):
-        raise ValueError(
-            f"the layer {layer.name} has groups or gaps (dilation) in its filters: a "
-            "reader page knows only plain Conv2D."
-        )
+def _weights(layer):
     kernel = np.asarray(layer.kernel)
-    step = {
-        "kind": "convolution",
-        "kernel": kernel,
-        "bias": _bias(layer, kernel.shape[-1]),
-        **_windows(layer, kernel.shape[:2]),
-    }
-    return [step, *_activation(layer, layer.activation)]
-
-
-def _pooling(layer):
-    return [{"kind": "pooling", **_windows(layer, layer.pool_size)}]
+    bias = np.asarray(layer.bias) if layer.use_bias else np.zeros(kernel.shape[-1])
+    return {"kernel": kernel, "bias": bias}
 
 
 def _windows(layer, size):
-    """Return where the windows of a layer lie, and what they make."""
-    if layer.data_format != "channels_last":
-        raise ValueError(
-            f"the layer {layer.name} has the channels first: build the network with "
-            "data_format='channels_last' for a reader page."
-        )
-    sides, made = layer.input.shape[1:3], layer.output.shape[1:3]
-    outside = [
-        max((new - 1) * step + window - side, 0) // 2 if layer.padding == "same" else 0
-        for new, step, window, side in zip(
-            made, layer.strides, size, sides, strict=True
-        )
-    ]
-    return {
-        "size": size,
-        "strides": layer.strides,
-        "outside": outside,
-        "shape": layer.output.shape[1:],
-    }
-
-
-def _dense(layer):
-    if len(layer.input.shape) != 2:
-        raise ValueError(
-            f"the layer {layer.name} takes images that are not flat: put Flatten "
-            "before it for a reader page."
-        )
-    step = {
-        "kind": "dense",
-        "kernel": np.asarray(layer.kernel),
-        "bias": _bias(layer, layer.units),
-        "shape": layer.output.shape[1:],
-    }
-    return [step, *_activation(layer, layer.activation)]
-
-
-def _bias(layer, count):
-    return np.asarray(layer.bias) if layer.use_bias else np.zeros(count)
+    """Return where the windows of a layer lie."""
+    outside = [0, 0]
+    if layer.padding == "same":
+        for axis in (0, 1):
+            before, after = layer.input.shape[1 + axis], layer.output.shape[1 + axis]
+            reach = (after - 1) * layer.strides[axis] + size[axis]
+            outside[axis] = max(reach - before, 0) // 2
+    return {"size": size, "strides": layer.strides, "outside": outside}
 
 
 def _normalisation(layer):
     # What it learnt is, for each channel, one number to multiply by and one to add.
-    channels = layer.input.shape[-1]
-    gamma = np.asarray(layer.gamma) if layer.scale else np.ones(channels)
-    beta = np.asarray(layer.beta) if layer.center else np.zeros(channels)
-    times = gamma / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
-    plus = beta - times * np.asarray(layer.moving_mean)
+    times = 1 / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
+    if layer.scale:
+        times = times * np.asarray(layer.gamma)
+    plus = -times * np.asarray(layer.moving_mean)
+    if layer.center:
+        plus = plus + np.asarray(layer.beta)
     return _scaling(layer, times, plus)
 
 
 def _scaling(layer, times, plus):
-    shape = layer.output.shape[1:]
-    times, plus = (np.broadcast_to(value, shape[-1:]) for value in (times, plus))
-    return [{"kind": "scale", "times": times, "plus": plus, "shape": shape}]
-
-
-DESCRIBE = {
-    layers.InputLayer: lambda layer: [],
-    layers.Dropout: lambda layer: [],
-    layers.Rescaling: lambda layer: _scaling(layer, layer.scale, layer.offset),
-    layers.Conv2D: _convolution,
-    layers.MaxPooling2D: _pooling,
-    layers.BatchNormalization: _normalisation,
-    layers.Activation: lambda layer: _activation(layer, layer.activation),
-    layers.ReLU: _relu,
-    layers.Softmax: lambda layer: _activation(layer, "softmax"),
-    layers.Flatten: lambda layer: [
-        {"kind": "flatten", "shape": layer.output.shape[1:]}
-    ],
-    layers.Dense: _dense,
-}
+    channels = layer.output.shape[-1:]
+    return {
+        "kind": "scale",
+        "times": np.broadcast_to(times, channels),
+        "plus": np.broadcast_to(plus, channels),
+    }

@@ -12,13 +12,7 @@ from scipy.interpolate import make_interp_spline
 
 from mnist_tutorial.handwriting.digits import fit_digit
 
-__all__ = [
-    "draw_strokes",
-    "european_digits",
-    "made_drawings",
-    "other_marks",
-    "pen_strokes",
-]
+__all__ = ["european_digits", "made_drawings", "other_marks"]
 
 SIDE = 200  # pixels of a made picture
 FONTS = [
@@ -64,75 +58,43 @@ EUROPEAN = {
 LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
 
 
-def pen_strokes(digit, rng=None, *, way=0):
-    """Return one way to write `digit` with a pen.
+def pen_strokes(digit, rng=None):
+    """Return one way to write `digit` with a pen; `rng` chooses and varies it.
 
-    Parameters
-    ----------
-    digit : int
-        0 to 9.
-    rng : numpy.random.Generator, optional
-        Draws the way, and moves its points a little; by default nothing is random.
-    way : int
-        Which way to write the digit, where `rng` does not choose.
-
-    Returns
-    -------
-    list of ndarray of float, each of shape (points, 2)
-        Strokes as points (x, y), within 0 to 1 or little beyond, y downwards.
-
-    Examples
-    --------
-    >>> [stroke.shape for stroke in pen_strokes(7)]
-    [(13, 2), (13, 2)]
+    Strokes are arrays of points (x, y), within 0 to 1 or little beyond, y downwards.
     """
     ways = WAYS[digit]
-    return _curves(ways[way if rng is None else rng.integers(len(ways))], rng)
+    return _curves(ways[0 if rng is None else rng.integers(len(ways))], rng)
 
 
 def _curves(way, rng=None, spread=0.025):
-    moved = {}  # the same move for the same point, so that corners stay closed
-    strokes = []
-    for stroke in way:
-        points = []
-        for name in stroke.split():
-            if name not in moved:
-                move = rng.normal(0, spread, 2) if rng else 0
-                moved[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
-            points.append(moved[name])
-        curve = make_interp_spline(
-            np.linspace(0, 1, len(points)), points, k=min(3, len(points) - 1)
-        )
-        strokes.append(curve(np.linspace(0, 1, 12 * (len(points) - 1) + 1)))
-    return strokes
+    """Turn one of the ways above into strokes, its points moved a little."""
+    # The same move for the same point, so that corners stay closed.
+    places = {}
+    for name in " ".join(way).split():
+        if name not in places:
+            move = 0 if rng is None else rng.normal(0, spread, 2)
+            places[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
+    strokes = [[places[name] for name in stroke.split()] for stroke in way]
+    return [_curve(points, 12 * (len(points) - 1) + 1) for points in strokes]
+
+
+def _curve(points, count, bends=3):
+    """Return `count` points along a curve through the given ones."""
+    times = np.linspace(0, 1, len(points))
+    curve = make_interp_spline(times, points, k=min(bends, len(points) - 1))
+    return curve(np.linspace(0, 1, count))
 
 
 def draw_strokes(strokes, side, width):
-    """Draw strokes with a round pen.
+    """Draw strokes with a round pen on a square picture, uint8, ink 255 on 0.
 
-    Parameters
-    ----------
-    strokes : sequence of sequences of (x, y)
-        In pixels, y downwards.
-    side : int
-        Of the square picture, in pixels.
-    width : float
-        Of the pen, in pixels.
-
-    Returns
-    -------
-    ndarray of uint8, shape (side, side)
-        Ink 255 on 0.
-
-    Examples
-    --------
-    >>> picture = draw_strokes([[(20, 50), (80, 50)]], side=100, width=12)
-    >>> picture.shape, int((picture[:, 50] > 127).sum())
-    ((100, 100), 12)
+    Strokes are sequences of points (x, y); all lengths are in pixels, y downwards.
     """
     # Pillow draws without anti-aliasing: draw it large, then make it smaller.
     large = Image.new("L", (3 * side, 3 * side))
-    pen, radius = ImageDraw.Draw(large), 1.5 * width
+    pen = ImageDraw.Draw(large)
+    radius = 1.5 * width
     for stroke in strokes:
         points = [(3 * float(x), 3 * float(y)) for x, y in stroke]
         pen.line(points, fill=255, width=round(2 * radius), joint="curve")
@@ -195,46 +157,45 @@ def other_marks(n, seed=0, letters=LETTERS, fonts=FONTS):
     (4, 28, 28)
     """
     rng = np.random.default_rng(seed)
-    marks = [
-        fit_digit(_set_in_font(rng.choice(list(letters)), rng, fonts, size=50))
-        for _ in range(n // 2)
-    ]
+    marks = []
+    for _ in range(n // 2):
+        letter = rng.choice(list(letters))
+        marks.append(fit_digit(_set_in_font(letter, rng, fonts, size=50)))
     for _ in range(n - n // 2):
-        strokes = []
-        for _ in range(rng.integers(1, 4)):
-            points = rng.uniform(0, 1, (rng.integers(3, 9), 2))
-            bends = 3 if len(points) > 3 and rng.random() < 0.7 else 1
-            curve = make_interp_spline(np.linspace(0, 1, len(points)), points, k=bends)
-            strokes.append(curve(np.linspace(0, 1, 10 * len(points))))
+        strokes = [_scribble(rng) for _ in range(rng.integers(1, 4))]
         marks.append(_small(strokes, rng))
     return np.array(marks)
 
 
+def _scribble(rng):
+    """Return a stroke through points anywhere, mostly round."""
+    points = rng.uniform(0, 1, (rng.integers(3, 9), 2))
+    is_round = len(points) > 3 and rng.random() < 0.7
+    return _curve(points, 10 * len(points), bends=3 if is_round else 1)
+
+
 def _small(strokes, rng):
     """Turn, slant, stretch and draw strokes; return them as MNIST would have them."""
-    turn, slant, stretch = (
-        rng.normal(0, 0.15),
-        rng.normal(0, 0.15),
-        rng.uniform(0.6, 1.1),
-    )
-    matrix = [
-        [stretch * np.cos(turn), np.sin(turn)],
-        [slant - np.sin(turn), np.cos(turn)],
-    ]
-    strokes = [40 * (stroke - 0.5) @ matrix for stroke in strokes]
+    turn = rng.normal(0, 0.15)
+    slant = rng.normal(0, 0.15)
+    stretch = rng.uniform(0.6, 1.1)
+    across = [stretch * np.cos(turn), np.sin(turn)]
+    down = [slant - np.sin(turn), np.cos(turn)]
+    strokes = [40 * (stroke - 0.5) @ [across, down] for stroke in strokes]
+    # The smallest square that they fit on.
     points = np.concatenate(strokes)
     width = rng.uniform(2, 8)
-    room = points.min(axis=0) - width
+    corner = points.min(axis=0) - width
     side = int(np.ptp(points, axis=0).max() + 2 * width) + 1
-    return fit_digit(draw_strokes([stroke - room for stroke in strokes], side, width))
+    return fit_digit(draw_strokes([stroke - corner for stroke in strokes], side, width))
 
 
 def made_drawings(n, seed=0):
     """Make `n` pictures of digits, as if drawn and photographed by many people.
 
-    Half are written with the pen of `pen_strokes`, half set in fonts that come with
-    matplotlib. Each is turned, slanted, thick or thin, large or small, somewhere on
-    a noisy paper under uneven light; every third is light on dark.
+    Half are written with a pen, half set in fonts that come with matplotlib: turned,
+    slanted, thick or thin, large or small, somewhere on a noisy paper under uneven
+    light. Every third is light on dark.
 
     Parameters
     ----------
@@ -259,7 +220,7 @@ def made_drawings(n, seed=0):
     pictures = np.empty((n, SIDE, SIDE), np.uint8)
     for i, label in enumerate(labels):
         write = _write_with_pen if i // 10 % 2 else _set_in_font
-        ink = _random_affine(write(int(label), rng), rng)
+        ink = _random_affine(write(label, rng), rng)
         pictures[i] = _photograph(ink, rng, light_on_dark=i % 3 == 2)
     return pictures, labels
 
@@ -273,37 +234,38 @@ def _write_with_pen(digit, rng):
 def _set_in_font(sign, rng, fonts=FONTS, size=110):
     folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
     font = ImageFont.truetype(folder / f"{rng.choice(fonts)}.ttf", size)
+    bold = int(rng.integers(0, size // 18))
     side = SIDE * size // 110
     picture = Image.new("L", (side, side))
     ImageDraw.Draw(picture).text(
-        (side / 2, side / 2),
-        str(sign),
+        xy=(side / 2, side / 2),
+        text=str(sign),
         fill=255,
         font=font,
         anchor="mm",
-        stroke_width=int(rng.integers(0, size // 18)),
+        stroke_width=bold,
     )
     return np.asarray(picture)
 
 
 def _random_affine(ink, rng):
     """Turn, slant and scale the ink, and put it somewhere on the picture."""
-    turn, slant = rng.uniform(-0.5, 0.5), rng.uniform(-0.3, 0.3)
+    turn = rng.uniform(-0.5, 0.5)
+    slant = rng.uniform(-0.3, 0.3)
     scale = rng.uniform(0.5, 1.2)
     cos, sin = np.cos(turn) / scale, np.sin(turn) / scale
     # From a place on the new picture to one on the old, about the middle.
     a, b, d, e = cos, sin + slant * cos, -sin, cos - slant * sin
     free = (SIDE - 125 * scale) / 2 - 10
     x, y = SIDE / 2 + rng.uniform(-1, 1, 2) * max(free, 0)
-    shift = SIDE / 2 - a * x - b * y, SIDE / 2 - d * x - e * y
-    return np.asarray(
-        Image.fromarray(ink).transform(
-            (SIDE, SIDE),
-            Image.Transform.AFFINE,
-            (a, b, shift[0], d, e, shift[1]),
-            Image.Resampling.BILINEAR,
-        )
+    c, f = SIDE / 2 - a * x - b * y, SIDE / 2 - d * x - e * y
+    picture = Image.fromarray(ink).transform(
+        size=(SIDE, SIDE),
+        method=Image.Transform.AFFINE,
+        data=(a, b, c, d, e, f),
+        resample=Image.Resampling.BILINEAR,
     )
+    return np.asarray(picture)
 
 
 def _photograph(ink, rng, *, light_on_dark):
@@ -311,7 +273,8 @@ def _photograph(ink, rng, *, light_on_dark):
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     light = 0.8 + rng.uniform(0, 0.2) * (np.cos(angle) * x + np.sin(angle) * y)
-    dark, bright = rng.uniform(0.05, 0.3), rng.uniform(0.85, 1)
+    dark = rng.uniform(0.05, 0.3)
+    bright = rng.uniform(0.85, 1)
     mix = ink / 255 if light_on_dark else 1 - ink / 255
     scene = light * (dark + (bright - dark) * mix)
     scene += rng.normal(0, rng.uniform(0.005, 0.03), scene.shape)
