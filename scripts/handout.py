@@ -27,8 +27,8 @@ def without_answers(text):
         if cell["cell_type"] == "markdown":
             prose = re.sub(r"^#.*", "", source, flags=re.MULTILINE)
             asked = "?" in prose and not source.startswith("**Exercise")
-            # What is not in the zip is not linked to.
-            source = re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", source)
+            # What is not in the zip is not linked to; the pictures are in it.
+            source = re.sub(r"(?<!!)\[([^]]+)\]\(\.\./[^)]*\)", r"\1", source)
             cell["source"] = source.splitlines(keepends=True)
         elif asked and cell["cell_type"] == "code":
             cell["outputs"] = []

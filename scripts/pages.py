@@ -33,6 +33,7 @@ NO_WORD = re.compile(
     r"|(predict|exercises|accurate|network)$"
 )
 BOLD = re.compile(r"\*\*([^*\n]+?)\.?\*\*")
+PICTURE = re.compile(r'src="(?:\.\./)+assets/([^"/]+\.png)"')
 SECTION = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 ROW = re.compile(r"^\|[^|]*\]\(([^)]+\.ipynb)\) \| ([^|]+) \| (\d+) \|$", re.MULTILINE)
 FIRST_ROW = re.compile(r"^\| 0\. [^|]+ \| ([^|]+) \| (\d+) \|$", re.MULTILINE)
@@ -110,6 +111,22 @@ def mark_words(notebook):
     return [(word, place, sentence) for place, (word, sentence) in found.items()]
 
 
+def picture(name):
+    """Return a picture of the project as an address that holds all of it."""
+    data = base64.b64encode((ASSETS / name).read_bytes()).decode()
+    return f"data:image/png;base64,{data}"
+
+
+def with_pictures(body):
+    """Put the project's pictures into a page that names them."""
+
+    def put(match):
+        known = (ASSETS / match[1]).is_file()
+        return f'src="{picture(match[1])}"' if known else match[0]
+
+    return PICTURE.sub(put, body)
+
+
 def body_of(notebook):
     """Return the notebook's cells as HTML."""
     exporter = HTMLExporter(
@@ -123,6 +140,7 @@ def body_of(notebook):
     exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)
     body, _ = exporter.from_notebook_node(notebook)
     body = re.sub(r'<a class="anchor-link" [^>]*></a>', "", body)
+    body = with_pictures(body)
     # Whoever has no mouse scrolls with the keys.
     return body.replace("<pre>", '<pre tabindex="0">')
 
@@ -208,13 +226,11 @@ class Site:
         for lesson in self.lessons:
             able, minutes = self.promises.get(lesson["file"], ("", ""))
             lesson.update(able=able, minutes=minutes)
-        picture = ASSETS / "hero.png"
-        data = base64.b64encode(picture.read_bytes()).decode()
         self._write(
             "index.html",
             "index.html.j2",
             title=COURSE,
-            picture=f"data:image/png;base64,{data}",
+            picture=picture("hero.png"),
             lessons=[each for each in self.lessons if "/" not in each["file"]],
             solutions=[each for each in self.lessons if "/" in each["file"]],
             words=bool(self.words),

@@ -138,6 +138,16 @@ def test_links_of_the_lessons_lead_somewhere_in_it(unpacked):
                     assert (path.parent / file).exists(), (path.name, target)
 
 
+def test_pictures_stay_in_the_lessons_and_come_along(unpacked):
+    shown = set()
+    for path, notebook in lessons(unpacked):
+        for cell in notebook.cells:
+            for target in re.findall(r"!\[[^]]+\]\(([^)]+)\)", cell.source):
+                assert (path.parent / target).is_file(), (path.name, target)
+                shown.add(Path(target).name)
+    assert "tensorboard.png" in shown
+
+
 def test_its_package_runs_in_a_folder_with_a_hard_name(unpacked):
     done = subprocess.run(
         [sys.executable, "-c", "import mnist_tutorial as m; print(m.course_folder())"],

@@ -298,3 +298,14 @@ def test_no_test_array_is_validated_on():
 )
 def test_validating_on_test_arrays_is_caught(source):
     assert any("test" in name for name in names_behind_validation(source))
+
+
+def test_lesson_3_copies_its_errors_from_lesson_2():
+    lesson_2, lesson_3 = read(LESSONS[2]), read(LESSONS[3])
+    text = "\n".join(map(output_text, code_cells(lesson_2)))
+    scores = re.findall(r"^(.+?) +([\d.]+)% of the test images$", text, re.MULTILINE)
+    errors = {name: round(100 - float(score), 1) for name, score in scores}
+    source = "\n".join(cell.source for cell in code_cells(lesson_3))
+    (copied,) = re.findall(r"^errors = (\{.+?\})$", source, re.MULTILINE | re.DOTALL)
+    assert ast.literal_eval(copied) == errors
+    assert len(errors) == 4

@@ -144,6 +144,12 @@ def test_of_a_progress_bar_only_the_end_is_shown(monkeypatch):
     assert "\b" not in body
 
 
+def test_pictures_of_the_project_come_along_in_a_page(folder):
+    page = (folder / "03_convolutional_network.html").read_text(encoding="utf-8")
+    (picture,) = re.findall(r'<img [^>]*alt="TensorBoard[^>]*>', page)
+    assert 'src="data:image/png;base64,' in picture
+
+
 def test_words_are_words_and_no_orders(folder):
     text = (folder / "words.html").read_text(encoding="utf-8")
     words = re.findall("<dt>(.*?)</dt>", html.unescape(text))
