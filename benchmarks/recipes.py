@@ -3,6 +3,9 @@
 Each training runs in a process of its own, on the 60,000 training images (cnn_small
 holds out 5 % of them itself), and reads the test images once, at its end. What is done
 is kept: an interrupted run goes on where it stopped.
+
+`--only fast` trains one recipe and, to compare with, the published CNN's two epochs.
+`--compare FILE` trains nothing: it sets the last run beside that of FILE.
 """
 
 import argparse
@@ -60,7 +63,6 @@ def measure_run(recipe_name, epochs, seed, quick):
     x_test = x_test[..., None].astype("float32") / 255
     answers = model.predict(x_test, batch_size=500, verbose=0).argmax(axis=1)
     right = int((answers == y_test).sum())
-    low, high = wilson_interval(right, len(y_test))
     cost = multiply_adds(model)
     return {
         "recipe": recipe_name,
@@ -76,16 +78,32 @@ def measure_run(recipe_name, epochs, seed, quick):
         "peak_memory_mb": round(memory / 1e6),
         "right": right,
         "accuracy": right / len(y_test),
-        "interval": [round(low, 5), round(high, 5)],
     }
 
 
-def wilson_interval(right, n):
-    """Return the ends, 0 to 1, of Wilson's 95 % interval for `right` of `n` images."""
-    from scipy.stats import binomtest
+def interval(scores, n):
+    """Return the ends of the 95 % interval of a mean score: luck of seeds and images.
 
-    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    Parameters
+    ----------
+    scores : list of float
+        0 to 1, one for each seed, all on the same `n` images.
+    n : int
+
+    Returns
+    -------
+    tuple of float
+        Where there is one seed only, it speaks of the images alone.
+    """
+    from scipy import stats
+
+    mean = statistics.mean(scores)
+    images = stats.norm.ppf(0.975) * math.sqrt(mean * (1 - mean) / n)
+    seeds = 0.0
+    if len(scores) > 1:
+        seeds = stats.t.ppf(0.975, df=len(scores) - 1) * stats.sem(scores)
+    half = math.hypot(images, seeds)
+    return float(mean - half), float(mean + half)
 
 
 def multiply_adds(model):
@@ -137,9 +155,19 @@ def machine():
     return {
         "processor": processor,
         "cores": os.cpu_count(),
+        "threads": threads(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
         "tensorflow": version("tensorflow"),
         "keras": version("keras"),
     }
+
+
+def threads():
+    """Return how many threads this process may run at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def in_a_process(*arguments):
@@ -164,14 +192,14 @@ def write(path, report):
 def resume(path, report):
     """Return the interrupted report at `path` if it belongs to this run.
 
-    That is, to the same machine, digits and length. Who changes a recipe in between
-    has to delete the file.
+    That is, to the same machine, digits, length and recipes. Who changes a recipe in
+    between has to delete the file.
     """
     if not path.exists():
         return report
     kept = json.loads(path.read_text(encoding="utf-8"))
-    alike = all(kept[key] == report[key] for key in ("machine", "digits", "quick"))
-    return kept if alike else report
+    keys = "machine", "digits", "quick", "only"
+    return kept if all(kept[key] == report[key] for key in keys) else report
 
 
 def summarise(report):
@@ -199,7 +227,6 @@ def summarise(report):
             key: statistics.mean(run[key] for run in runs)
             for key in ("seconds", "cpu_seconds", "images_per_second", "gflops")
         }
-        right = statistics.mean(run["right"] for run in runs)
         tested = round(runs[0]["right"] / runs[0]["accuracy"])
         scores = [run["accuracy"] for run in runs]
         row = {
@@ -215,7 +242,7 @@ def summarise(report):
             "accuracy": statistics.mean(scores),
             "lowest": min(scores),
             "highest": max(scores),
-            "interval": wilson_interval(round(right), tested),
+            "interval": interval(scores, tested),
         }
         rows.append(row)
     if reference:
@@ -259,6 +286,45 @@ def details(rows):
             f"| {row['memory']:,} |"
         )
     return "\n".join(lines)
+
+
+def side_by_side(report, other):
+    """Return two runs as a Markdown table: what both trained, and the other's ratio."""
+    lines = [
+        "| Recipe | Wrong in a hundred | The other | Seconds | The other | Ratio |",
+        "| --- " + "| --: " * 5 + "|",
+    ]
+    others = {row["name"]: row for row in other["summary"]}
+    for row in report["summary"]:
+        if row["name"] in others:
+            rival = others[row["name"]]
+            errors = (f"{100 * (1 - r['accuracy']):.2f}" for r in (row, rival))
+            seconds = (f"{r['seconds']:.1f}" for r in (row, rival))
+            ratio = rival["seconds"] / row["seconds"]
+            cells = [row["name"], *errors, *seconds, f"{ratio:.2f}"]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def compare(path):
+    """Print the last run beside that of `path`, and what each ran on."""
+    last = FOLDER / "recipes.json"
+    if not last.exists():
+        sys.exit("There is no run to compare with yet: make bench trains one.")
+    reports = []
+    for place in (last, path):
+        try:
+            report = json.loads(Path(place).read_text(encoding="utf-8"))
+            reports.append({key: report[key] for key in ("machine", "summary")})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "another content"
+            sys.exit(
+                f"{place} cannot be compared ({reason}): name a recipes.json that "
+                "make bench wrote."
+            )
+        facts = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
+        print(f"{place}: {facts}")
+    print(f"\n{side_by_side(*reports)}")
 
 
 def draw(rows, title):
@@ -328,8 +394,13 @@ def _plain_ticks(axis, ticks):
 
 def main():
     """Measure what is left of the plan, then write the report, table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a minute, to try it out")
+    names = sorted({recipe for recipe, *_ in PLAN})
+    parser.add_argument("--only", choices=names, metavar="NAME", help="one recipe")
+    parser.add_argument("--compare", metavar="FILE", help="another recipes.json")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -337,35 +408,49 @@ def main():
         recipe, epochs, seed = arguments.one
         epochs = None if epochs == "None" else int(epochs)
         print(json.dumps(measure_run(recipe, epochs, int(seed), arguments.quick)))
-        return
-    if arguments.peak:
+    elif arguments.peak:
         print(json.dumps(measure_peak()))
-        return
+    elif arguments.compare:
+        compare(arguments.compare)
+    else:
+        measure_all(arguments.quick, arguments.only)
 
+
+def measure_all(quick, only):
+    """Train what is left of the plan, and write what came of it."""
     from mnist_tutorial import load_mnist
 
     digits = load_mnist().name
     if digits != "MNIST":
         print(f"These are {digits}: the figures say nothing about MNIST.")
-    unfinished, finished = FOLDER / "unfinished.json", FOLDER / "recipes.json"
-    report = {"machine": machine(), "digits": digits, "quick": arguments.quick}
+    report = {"machine": machine(), "digits": digits, "quick": quick, "only": only}
+    unfinished = FOLDER / "unfinished.json"
     report = resume(unfinished, report | {"peak_gflops": None, "runs": []})
     report["peak_gflops"] = report["peak_gflops"] or in_a_process("--peak")
-    if report["quick"]:
+    if quick:
         print(
             f"Quick: one epoch of {QUICK_IMAGES:,} images each, whatever the name says."
         )
     measure(report, unfinished)
     rows = summarise(report)
-    write(finished, report | {"summary": rows})
+    name = f"only-{only}" if only else "recipes"
+    write(FOLDER / f"{name}.json", report | {"summary": rows})
     unfinished.unlink()
     here = report["machine"]
     title = f"{here['processor']}, {here['cores']} cores"
     tables = f"{table(rows)}\n\n{details(rows)}\n"
-    (FOLDER / "recipes.md").write_text(tables, encoding="utf-8")
+    (FOLDER / f"{name}.md").write_text(tables, encoding="utf-8")
     print(f"\n{title}, matrix product {report['peak_gflops']} GFLOP/s\n\n{tables}")
-    draw(rows, title).savefig(FOLDER / "recipes.png", dpi=110)
-    print(f"\nWrote recipes.json, recipes.md and recipes.png to {FOLDER.name}/.")
+    draw(rows, title).savefig(FOLDER / f"{name}.png", dpi=110)
+    print(f"\nWrote {name}.json, {name}.md and {name}.png to {FOLDER.name}/.")
+
+
+def planned(only):
+    """Return the whole plan, or one recipe beside the published CNN's two epochs."""
+    if only is None:
+        return PLAN
+    reference = next(row for row in PLAN if row[0] == "cnn_3x3")
+    return [row for row in PLAN if row[0] == only or row is reference]
 
 
 def measure(report, path):
@@ -374,12 +459,13 @@ def measure(report, path):
 
     quick = ["--quick"] if report["quick"] else []
     done = {(run["name"], run["seed"]) for run in report["runs"]}
+    plan = planned(report["only"])
     # Seed by seed through all recipes: a machine that slows down slows all alike.
-    rounds = 1 if report["quick"] else max(seeds for *_, seeds in PLAN)
+    rounds = 1 if report["quick"] else max(seeds for *_, seeds in plan)
     todo = [
         (recipe, epochs, seed)
         for seed in range(rounds)
-        for recipe, epochs, seeds in PLAN
+        for recipe, epochs, seeds in plan
         if seed < seeds
     ]
     with tqdm(todo, unit="run") as bar:
@@ -391,6 +477,10 @@ def measure(report, path):
             run = in_a_process("--one", recipe, epochs, seed, *quick)
             report["runs"].append({"name": name} | run)
             write(path, report)
+            bar.write(
+                f"{name}, seed {seed}: {run['accuracy']:.2%} of the test images, "
+                f"{run['seconds']:.1f} s, {run['cpu_seconds']:.1f} CPU s"
+            )
 
 
 if __name__ == "__main__":
