@@ -143,7 +143,7 @@ def test_two_runs_side_by_side(bench, monkeypatch, tmp_path, capsys):
     report = json.loads((tmp_path / "recipes.json").read_text())
     report["machine"]["processor"] = "Another processor"
     report["summary"] = report["summary"][1:]
-    report["summary"][0] |= {"seconds": 2.5, "accuracy": 0.98}
+    report["summary"][0] |= {"cpu_seconds": 5.0, "accuracy": 0.98}
     other = tmp_path / "other.json"
     other.write_text(json.dumps(report))
     capsys.readouterr()
@@ -151,7 +151,7 @@ def test_two_runs_side_by_side(bench, monkeypatch, tmp_path, capsys):
     bench.main()
     said = capsys.readouterr().out
     assert "other.json: processor Another processor, cores" in said
-    assert said.endswith("| fast | 0.99 | 2.00 | 1.0 | 2.5 | 2.50 |\n")
+    assert said.endswith("| fast | 0.99 | 2.00 | 2.0 | 5.0 | 2.50 |\n")
 
 
 @pytest.mark.parametrize("content", [None, "no JSON", "[1]", '{"runs": []}'])
@@ -189,7 +189,8 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
     assert (fast["lowest"], fast["highest"]) == (0.99, 0.9902)
     assert fast["interval"][0] < 0.9901 < fast["interval"][1]
     assert fast["peak_share"] == pytest.approx(0.1)
-    assert "| 1.0 | 0.10 | 3 | 10 | 0.0 | 100 | 10 % | 702 |" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "| 1.0 | 2.0 | 0.10 | 3 | 10 | 0.0 | 100 | 10 % | 702 |" in said
 
 
 def test_fewer_test_images_make_wider_intervals_and_a_figure(bench, monkeypatch):
@@ -240,9 +241,9 @@ def test_figure(bench, monkeypatch, tmp_path):
     (ax,) = figure.axes
     assert ax.get_xscale() == ax.get_yscale() == "log"
     points = [line.get_xydata()[0] for line in ax.lines if len(line.get_xydata()) == 1]
-    assert [10, pytest.approx(2.0)] in [list(point) for point in points]
+    assert [20, pytest.approx(2.0)] in [list(point) for point in points]
     assert ax.get_title() == "A processor"
-    assert "fast 0.99% in 1 s" in description(figure)
+    assert "fast 0.99% in 2 CPU s" in description(figure)
 
 
 @pytest.fixture(scope="module")
