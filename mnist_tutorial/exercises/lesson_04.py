@@ -31,7 +31,7 @@ def exercise_1(answer, labels, answers):
         "By rate, yes. By count it is another, in a row with more images.",
     )
     raise MistakeError(
-        "Another pair is confused more often. Look for the darkest square."
+        "Another pair is confused more often. Look for the darkest squares."
     )
 
 
