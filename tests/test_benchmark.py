@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -263,6 +264,18 @@ def test_the_readme_shows_the_full_run(full_run):
     assert bench.details(summary) in notes
     assert f"an {full_run['machine']['processor']} whose" in readme
     assert f"{full_run['peak_gflops']:.0f} GFLOP/s" in readme
+
+
+def test_lesson_9_says_what_old_programs_read_now(full_run):
+    lesson = (ROOT / "notebooks" / "09_old_programs.ipynb").read_text("utf-8")
+    epochs = {run["name"]: run["epochs"] for run in full_run["runs"]}
+    for row in full_run["summary"]:
+        if row["name"] in ("fast", "accurate", "reader"):
+            continue
+        (cells,) = re.findall(rf"\| {row['name']} \| (.+?) \|\\n", lesson)
+        _, today, _, epoch = cells.split(" | ")
+        assert today == f"{100 * row['accuracy']:.2f} %"
+        assert epoch == f"{row['seconds'] / epochs[row['name']]:.0f} s"
 
 
 def test_the_full_run_is_full(full_run):
