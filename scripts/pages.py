@@ -141,8 +141,10 @@ def body_of(notebook):
     body, _ = exporter.from_notebook_node(notebook)
     body = re.sub(r'<a class="anchor-link" [^>]*></a>', "", body)
     body = with_pictures(body)
-    # Whoever has no mouse scrolls with the keys.
-    return body.replace("<pre>", '<pre tabindex="0">')
+    # What may be wider than the page: whoever has no mouse scrolls it with the keys.
+    body = body.replace("<pre", '<pre tabindex="0"')
+    body = body.replace("<table", '<div class="wide" tabindex="0"><table')
+    return body.replace("</table>", "</table></div>")
 
 
 def link_pages(body, folder, pages):

@@ -24,6 +24,22 @@ def missing(what):
 
 
 @pytest.fixture(scope="session")
+def faults_by_axe():
+    """Return a function that finds what shuts somebody out of a page."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def find(page, but=()):
+        rules = {rule: {"enabled": False} for rule in but}
+        found = Axe().run(page, options={"resultTypes": ["violations"], "rules": rules})
+        return [
+            [fault["id"], *fault["nodes"][0]["target"]]
+            for fault in found.response["violations"]
+        ]
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def browser():
     try:
         from playwright.sync_api import sync_playwright

@@ -124,7 +124,9 @@ def test_what_cannot_be_counted_is_a_line_of_its_own(collect, source):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_page_says_what_to_teach_again(collect, source, browser, theme):
+def test_the_page_says_what_to_teach_again(
+    collect, source, browser, theme, faults_by_axe
+):
     _, page, _ = collect(source)
     context = browser.new_context(color_scheme=theme, offline=True)
     sheet = context.new_page()
@@ -138,6 +140,7 @@ def test_the_page_says_what_to_teach_again(collect, source, browser, theme):
     assert f"2 × {WRONG}" in row
     assert "2 × not answered" in row
     assert sheet.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults_by_axe(sheet) == []
     assert wrong == []
     context.close()
 

@@ -19,22 +19,11 @@ FILES = sorted(
 NAMES = [path.relative_to(ROOT / "notebooks").as_posix() for path in FILES]
 PAGES = [name.replace(".ipynb", ".html") for name in NAMES]
 
-# What a reader would stumble over: [what, where] each.
+# What a reader would stumble over, and axe does not look for: [what, where] each.
+# Axe's rule for pale text, which we leave out, takes ten seconds on a long lesson.
 LOOK = """() => {
   const found = [];
   const say = (what, where) => found.push([what, (where || '').slice(0, 60)]);
-  if (document.documentElement.lang !== 'en') say('no language');
-  if (!document.title) say('no title');
-  if (document.querySelectorAll('main').length !== 1) say('not one main');
-  if (document.querySelectorAll('h1').length !== 1) say('not one h1');
-  const labels = [...document.querySelectorAll('nav')].map(n => n.ariaLabel);
-  if (labels.includes(null) || new Set(labels).size < labels.length)
-    say('navs that sound alike', labels.join());
-  let level = 0;
-  for (const h of document.querySelectorAll('h1, h2, h3, h4')) {
-    if (Number(h.tagName[1]) > level + 1) say('a level left out', h.textContent);
-    level = Number(h.tagName[1]);
-  }
   for (const img of document.images) {
     if (img.alt.length < 10) say('a picture without words', img.alt);
     if (!img.naturalWidth) say('a broken picture', img.alt);
@@ -46,7 +35,6 @@ LOOK = """() => {
   for (const id of ids.filter((id, i) => ids.indexOf(id) !== i)) say('twice', id);
   for (const a of document.querySelectorAll('a')) {
     const to = a.getAttribute('href');
-    if (!a.textContent.trim()) say('a link without words', to);
     if (to.startsWith('#') && !ids.includes(decodeURIComponent(to.slice(1))))
       say('a link to nowhere', to);
   }
@@ -106,7 +94,9 @@ def sheet(request, browser):
 
 
 @pytest.mark.parametrize("name", ["index.html", "words.html", *PAGES])
-def test_a_page_opens_offline_and_reads_well_at_each_width(name, folder, sheet):
+def test_a_page_opens_offline_and_reads_well_at_each_width(
+    name, folder, sheet, faults_by_axe
+):
     asked = []
     sheet.on("request", lambda request: asked.append(request.url))
     for width in (390, 1000, 1400):
@@ -116,6 +106,8 @@ def test_a_page_opens_offline_and_reads_well_at_each_width(name, folder, sheet):
             file = f"{Path(name).stem}-{width}-{sheet.theme}.png"
             sheet.screenshot(path=Path(os.environ["SCREENSHOTS"]) / file)
         assert sheet.evaluate(LOOK) == [], width
+        if width == 390:
+            assert faults_by_axe(sheet, but=["color-contrast"]) == []
     assert sheet.wrong == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
 

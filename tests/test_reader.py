@@ -148,7 +148,9 @@ def test_the_page_prepares_a_drawing_as_python_does(reader, open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_finger_draws_a_three_offline_and_it_is_read(reader, open_page, scheme):
+def test_a_finger_draws_a_three_offline_and_it_is_read(
+    reader, open_page, scheme, faults_by_axe
+):
     page = open_page(reader[1], color_scheme=scheme)
     assert page.locator(".answer").inner_text() == "Draw a digit."
     box = page.locator("svg").bounding_box()
@@ -167,6 +169,7 @@ def test_a_finger_draws_a_three_offline_and_it_is_read(reader, open_page, scheme
     # Nothing is wider than the phone, and nothing was asked of the network.
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.trouble == []
+    assert faults_by_axe(page) == []
     page.get_by_role("button", name="Clear").click()
     assert page.locator(".answer").inner_text() == "Draw a digit."
 
