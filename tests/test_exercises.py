@@ -308,6 +308,26 @@ def vary_as_in_the_lesson(images, rng):
     return np.rint(np.asarray(varied)[..., 0]).astype(np.uint8)
 
 
+def vary_by_numpy(images, rng):
+    return vary(images, np.random.default_rng())
+
+
+def turned(images, rng, reach):
+    from scipy import ndimage
+
+    angles = rng.uniform(-reach, reach, len(images))
+    pairs = zip(images, angles, strict=True)
+    return np.array([ndimage.rotate(i, a, reshape=False, order=1) for i, a in pairs])
+
+
+def grainy(images, rng):
+    return images + rng.normal(0, 10, images.shape)
+
+
+def stretched(picture):
+    return (255.0 - picture) * 255 / (255.0 - picture).max()
+
+
 def vary_one(images, rng):
     varied = images.copy()
     varied[:1] = vary(images[:1] + 0, rng, reach=3)
@@ -539,8 +559,10 @@ def mended(x, y, **changes):
     """Train as exercise 9.3 asks, but for what a test changes."""
     plan = {
         "rate": 1.0,
+        "filters": 8,
         "kernel": 3,
         "strides": 1,
+        "activation": "relu",
         "options": {"validation_split": 0.1},
         "key": "accuracy",
         "output": "softmax",
@@ -550,7 +572,12 @@ def mended(x, y, **changes):
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),
-            keras.layers.Conv2D(8, plan["kernel"], plan["strides"], activation="relu"),
+            keras.layers.Conv2D(
+                plan["filters"],
+                plan["kernel"],
+                plan["strides"],
+                activation=plan["activation"],
+            ),
             keras.layers.Flatten(),
             keras.layers.Dense(10, activation=plan["output"]),
         ]
@@ -619,7 +646,7 @@ def small_adadelta(flat=False):
     first = [keras.Input((28, 28, 1))]
     if flat:
         first = [keras.Input((784,)), keras.layers.Reshape((28, 28, 1))]
-    stack = [keras.layers.Conv2D(4, 3), keras.layers.Flatten()]
+    stack = [keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.Flatten()]
     stack += [keras.layers.Dense(10, activation="softmax")]
     model = keras.Sequential([*first, *stack])
     adadelta = keras.optimizers.Adadelta(1.0)
@@ -641,7 +668,19 @@ def validated_on_others(x, y):
     return mended(x, y, options={"validation_data": strangers})
 
 
+def split_and_validated_on_others(x, y):
+    strangers = np.zeros((9, 28, 28, 1)), np.eye(10)[:9]
+    options = {"validation_data": strangers, "validation_split": 0.1}
+    return mended(x, y, options=options)
+
+
+def validated_on_test_images(x, y):
+    strangers = np.random.default_rng(1).random((20, 28, 28, 1)), np.eye(10)[y[:20]]
+    return mended(x[:180], y[:180], options={"validation_data": strangers})
+
+
 RIGHT = [
+    ("09.3", lambda x, y: list(mended(x, y))),
     ("09.1", 5),
     ("09.1", np.int64(5)),
     ("09.1", 5.0),
@@ -740,6 +779,8 @@ RIGHT = [
     ("06.3", vary_as_in_the_lesson),
     ("06.3", vary),
     ("06.3", vary_pen),
+    ("06.3", lambda images, rng: turned(images, rng, 25)),
+    ("06.3", lambda images, rng: np.clip(grainy(images, rng), 0, 255)),
     ("07.1", interval(1_974, 2_000)),
     ("07.1", [0.981, 0.9911]),
     ("07.2", only_one),
@@ -775,7 +816,15 @@ WRONG = [
     ("09.3", changed(key="acc"), "KeyError"),
     ("09.3", changed(options={}), "No images are held out"),
     ("09.3", changed(options={"validation_split": 0.5}), "100 are"),
-    ("09.3", changed(options={"validation_split": 0.1, "epochs": 2}), "One epoch"),
+    ("09.3", changed(options={"validation_split": 0.1, "epochs": 2}), "2 epochs"),
+    ("09.3", lambda x, y: (mended(x, y)[0], [0.9, 0.9]), "a list of one accuracy"),
+    ("09.3", changed(key="val_accuracy"), "not the training accuracies"),
+    ("09.3", changed(scale=1), "go up to 255"),
+    ("09.3", changed(scale=255**2), "divide by 255, once"),
+    ("09.3", changed(filters=32), "8 filters"),
+    ("09.3", changed(activation=None), "relu"),
+    ("09.3", split_and_validated_on_others, "learns from all"),
+    ("09.3", validated_on_test_images, "not given"),
     ("09.3", validated_on_others, "learns from all"),
     ("09.3", by_train_on_batch, "without fit"),
     ("01.3", "00000801", "a str"),
@@ -1000,12 +1049,15 @@ WRONG = [
     ("06.1", lambda picture: 1 - picture, "ran over"),
     ("06.1", lambda picture: 1 - picture / 255, "divides by 255 itself"),
     ("06.1", lambda picture: -picture.astype(int), "negative"),
-    ("06.1", lambda picture: (picture < 128) * 255, "the more the darker"),
+    ("06.1", lambda picture: (picture < 128) * 255, "goes the same way"),
+    ("06.1", lambda picture: np.where(picture < 128, 255 - picture, 0), "No threshold"),
+    ("06.1", stretched, "goes the same way"),
     ("06.2", lambda image: image, "not moved"),
     ("06.2", centre_box, "box"),
     ("06.2", lambda image: moved(image, mass(image) - 14), "away"),
     ("06.2", lambda image: moved(image, (14 - mass(image))[::-1]), "places"),
     ("06.2", lambda image: moved(image, (1, 1)), "not near"),
+    ("06.2", lambda image: np.roll(image, (4, 4)), "name the axes"),
     ("06.2", lambda image: image[3:15, 4:12], "(12, 8)"),
     ("06.2", lambda image: image * 0, "gone"),
     ("06.2", lambda image: centre(image) // 2, "lost or added"),
@@ -1020,6 +1072,11 @@ WRONG = [
     ),
     ("06.3", lambda images, rng: vary(images, rng, reach=7), "five pixels"),
     ("06.3", noise, "recognise"),
+    ("06.3", vary_by_numpy, "draw every number from it"),
+    ("06.3", lambda images, rng: turned(images, rng, 180), "turned far round"),
+    ("06.3", lambda images, rng: turned(images, rng, 90), "turned far round"),
+    ("06.3", lambda images, rng: grainy(images, rng), "np.clip"),
+    ("06.3", lambda images, rng: grainy(images, rng).astype(np.uint8), "on from 255"),
     ("06.3", lambda images, rng: vary(images, rng) / 255, "0 to 1"),
     ("06.3", lambda images, rng: vary(images, rng)[0], "shape"),
     ("06.3", lambda images, rng: vary(images, rng) * 2.0, "0 to 255"),

@@ -1,6 +1,7 @@
 """Judge the answers to the exercises of lesson 6: your own handwriting."""
 
 import numpy as np
+from scipy import ndimage
 
 from mnist_tutorial.exercises.judging import MistakeError, call, close, demand
 
@@ -26,14 +27,20 @@ def exercise_1(answer):
         "whatever the picture.",
     )
     demand(
-        result.max() <= 255
-        and not close(result[0, 0], 16)
-        and not close(result[0, 0], 17),
+        not close(result, wanted + 1) and not close(result, wanted + 2),
         "The numbers ran over: a uint8 has nothing below 0, so it goes on from 255.",
     )
     demand(result.min() >= 0, "Some numbers are negative. A pixel is 0 to 255.")
-    demand(close(result, wanted), "Paper should be 0, and ink the more the darker.")
-    return "Light on dark, as in MNIST: 0 is paper."
+    demand(
+        not close(result, np.where(wanted < 128, 0, wanted)),
+        "No threshold this time: grey paper of 240 becomes 15, and stays so.",
+    )
+    demand(
+        close(result, wanted),
+        "White, 255, should become 0, and black, 0, should become 255; all between "
+        "goes the same way, so 240 becomes 15.",
+    )
+    return "Light on dark, as in MNIST: white is 0."
 
 
 def exercise_2(answer):
@@ -71,7 +78,8 @@ def exercise_2(answer):
         "It moved away from the middle: which of the two numbers is to be subtracted?",
     )
     raise MistakeError(
-        f"The centre of mass is at {centre.round(1)}, and not near (14, 14)."
+        f"The centre of mass is at {centre.round(1)}, and not near (14, 14). With "
+        "`np.roll`, name the axes: `axis=(0, 1)`."
     )
 
 
@@ -97,8 +105,17 @@ def exercise_3(answer):
         result.max() > 1.5,
         "The pixels go from 0 to 1 now; this network divides by 255 itself.",
     )
-    demand(result.min() >= 0 and result.max() <= 255.5, "Pixels are 0 to 255.")
+    demand(
+        result.min() >= 0 and result.max() <= 255.5,
+        f"Pixels are 0 to 255, and yours go from {result.min():.0f} to "
+        f"{result.max():.0f}: first `np.clip`, then `astype(np.uint8)`.",
+    )
     result = result.astype("float64")
+    demand(
+        np.mean(result[images == 0] > 240) < 0.25,
+        "Much of the paper has turned to ink: a uint8 has nothing below 0, so it goes "
+        "on from 255. First `np.clip`, then `astype(np.uint8)`.",
+    )
     demand(not close(result, images), "Nothing has changed.")
     alike = (result == result[:1]).all()
     demand(not alike, "All images vary in the same way: draw numbers for each of them.")
@@ -108,6 +125,12 @@ def exercise_3(answer):
     demand(
         not np.array_equal(again, result),
         "Another `rng` gives the same images: draw the numbers from it.",
+    )
+    same = np.asarray(call(answer, images.copy(), np.random.default_rng(0)))
+    demand(
+        np.array_equal(same, result),
+        "The same `rng` gives other images the second time: draw every number from it. "
+        "(A Keras layer draws its own: give it a `seed` from `rng`.)",
     )
     demand(result.sum(axis=(1, 2)).min() > 0, "Some images have no ink left.")
     moved = np.array([_mass(image) for image in result]) - _mass(one)
@@ -126,6 +149,18 @@ def exercise_3(answer):
         f"Some digits are {name}. Would you still give them the same label?",
     )
     demand(min(likeness) > 0.25, "Some digits are hard to recognise: vary them less.")
+    turned = {
+        degrees: ndimage.rotate(one, degrees, reshape=False, order=1)
+        for degrees in range(-160, 181, 20)
+    }
+    best = [
+        max(turned, key=lambda degrees: _likeness(image, turned[degrees]))
+        for image in result
+    ]
+    demand(
+        np.mean(np.abs(best) > 50) < 0.2,
+        "Some digits are turned far round: a 6 would become a 9.",
+    )
     return "Each image in its own way, and none so far that its label becomes wrong."
 
 

@@ -40,7 +40,10 @@ def exercise_2(answer):
         "Curve A ends beside the line: it was drawn with other images than evaluate "
         "read. Which curve ends on the line?",
     )
-    return "It ends exactly on the line: the same network, the same images."
+    return (
+        "It ends exactly on the line: the same network, the same images. That A "
+        "ends higher says nothing: the last training images are easier to read."
+    )
 
 
 def exercise_3(answer):
@@ -56,7 +59,7 @@ def exercise_3(answer):
         (x == given[0]).all() and (y == given[1]).all(), "It changes what it is given."
     )
     demand(
-        isinstance(result, tuple) and len(result) == 2,
+        isinstance(result, (tuple, list)) and len(result) == 2,
         "Return two things: the network, and the list of its training accuracies.",
     )
     model, accuracies = result
@@ -65,41 +68,67 @@ def exercise_3(answer):
         "The first thing that it returns is no network.",
     )
     demand(
-        np.ndim(accuracies) == 1 and np.shape(accuracies) == (1,),
-        "One epoch gives a list of one accuracy: return history.history['accuracy'].",
+        bool(fitted),
+        "It trains without fit, so it cannot be seen what is held out: call fit once.",
     )
+    given, history = fitted[-1]
+    _judge_accuracies(accuracies, given, history)
     _judge_network(model, keras)
     _judge_optimizer(model.optimizer, keras)
-    _judge_held_out(fitted, len(x))
+    _judge_pixels(given["x"], model, keras)
+    _judge_held_out(given, x)
     return "It runs, and does what its author meant."
 
 
 def _watch(answer, x, y, keras):
-    """Call an answer; return its result, and what each `fit` in it was given."""
+    """Call an answer; return its result, and what each `fit` was given and returned."""
     fit = keras.Model.fit
     fitted = []
 
     def watched(*arguments, **options):
         given = inspect.signature(fit).bind(*arguments, **options)
         given.apply_defaults()
-        fitted.append(given.arguments)
-        return fit(*arguments, **options)
+        history = fit(*arguments, **options)
+        fitted.append((given.arguments, history.history))
+        return history
 
     with mock.patch.object(keras.Model, "fit", watched):
         return call(answer, x, y), fitted
 
 
-def _judge_held_out(fitted, n):
+def _judge_accuracies(accuracies, given, history):
     demand(
-        bool(fitted),
-        "It trains without fit, so it cannot be seen what is held out: call fit once.",
+        given["epochs"] == 1, f"It trains for {given['epochs']} epochs, and not one."
     )
-    given = fitted[-1]
-    learnt = _count(given["x"]) * (1 - given["validation_split"])
     demand(
-        given["validation_split"] or given["validation_data"] is not None,
-        "No images are held out: validation_split=0.1.",
+        np.shape(accuracies) == (1,),
+        "One epoch gives a list of one accuracy: return history.history['accuracy'].",
     )
+    trained = next((history[key] for key in ("accuracy", "acc") if key in history), [])
+    demand(
+        not len(trained) or close(accuracies, trained),
+        "These are not the training accuracies: history.history['accuracy'].",
+    )
+
+
+def _judge_pixels(x, model, keras):
+    scaled = any(isinstance(part, keras.layers.Rescaling) for part in model.layers)
+    if scaled or not hasattr(x, "shape"):
+        return
+    highest = float(np.max(x))
+    demand(
+        close(highest, 1, 0.01),
+        f"The pixels that fit gets go up to {highest:.3g}: divide by 255, once.",
+    )
+
+
+def _judge_held_out(given, x):
+    n = len(x)
+    others = given["validation_data"]
+    # Where both are given, Keras leaves the split out.
+    split = given["validation_split"] if others is None else 0
+    learnt = _count(given["x"]) * (1 - split)
+    demand(split or others is not None, "No images are held out: validation_split=0.1.")
     demand(
         learnt < 0.95 * n,
         "It learns from all images that it was given, and is validated on others: "
@@ -109,6 +138,18 @@ def _judge_held_out(fitted, n):
         learnt > 0.85 * n,
         f"A tenth of the {n} images is to be held out, and {n - learnt:.0f} are.",
     )
+    if isinstance(others, (tuple, list)):
+        demand(
+            _as_rows(others[0]) <= _as_rows(x),
+            "It is validated on images that it was not given: the test images?",
+        )
+
+
+def _as_rows(images):
+    """Return images as a set of rows of bytes, whatever their shape and scale."""
+    rows = np.reshape(images, (len(images), -1)).astype("float64")
+    rows *= 255 / max(rows.max(), 1e-9)
+    return {row.tobytes() for row in np.rint(rows).astype(np.uint8)}
 
 
 def _count(x):
@@ -142,6 +183,16 @@ def _judge_network(model, keras):
     demand(
         found[0].kernel_size == (3, 3),
         f"The kernel is {found[0].kernel_size}; 3 by 3 is asked for.",
+    )
+    demand(
+        found[0].dilation_rate == (1, 1) and found[0].filters == 8,
+        "All else stays: 8 filters, without gaps between their weights.",
+    )
+    names = [getattr(layer, "activation", None) for layer in model.layers]
+    demand(
+        keras.activations.relu in names
+        or any(isinstance(layer, layers.ReLU) for layer in model.layers),
+        "The relu behind the convolution is gone.",
     )
     image = np.zeros((1, 28, 28), "float32")
     shape = model.input_shape
