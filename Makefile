@@ -16,14 +16,17 @@ help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make course     run every lesson and write pages to build/course/ (ARGS=--pdf)"
 	@echo "make reader     write your network into one page, for a phone (ARGS=models/...)"
-	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make bench      compare the recipes (ARGS=--quick for a minute's run)"
+# The others need what a handout for students leaves out.
+ifneq ($(wildcard tests),)
+	@echo "make test       run all tests, with every notebook (ARGS=... goes to pytest)"
 	@echo "make notebooks  run every lesson on MNIST and store its outputs in place"
 	@echo "make handout    write build/handout/handwritten-digits.zip, without solutions"
 	@echo "make collect    count what a class got wrong (FROM=folder-or-zip)"
 	@echo "make hero       take the README's picture again, in a browser"
 	@echo "make address    put the address of your copy everywhere (URL=https://...)"
 	@echo "make lock       renew requirements.lock"
+endif
 
 set-up:
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one, as in: make lab PYTHON=python3.12"; exit 1; }

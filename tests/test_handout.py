@@ -111,6 +111,13 @@ def test_its_readme_tells_a_student_how_to_start(unpacked):
         assert not re.search(rf"\b{word}", readme), word
 
 
+def test_make_offers_only_what_works_there(unpacked):
+    command = ["make", "help"]
+    shown = subprocess.run(command, cwd=unpacked, capture_output=True, text=True)
+    offered = re.findall(r"^make (\w+)", shown.stdout, re.MULTILINE)
+    assert offered == ["lab", "course", "reader", "bench"]
+
+
 def test_nothing_in_the_lessons_needs_git(unpacked):
     for path, notebook in lessons(unpacked):
         for cell in notebook.cells:
