@@ -42,17 +42,15 @@ _CSV += f"skiprows=1); {_SAVE.format('a[:, 1:]', 'a[:, 0]')}; "
 _CSV += "without a line of names, skiprows=0."
 _PICKLE = "is a pickle, and reading one runs whatever code it holds"
 _NO_PICKLE = "It is refused: use an npz, npy or IDX file."
-_PAGE = "is a web page, perhaps a login page saved by your network"
-_PACKED = "is a packed archive"
 _UNPACK = "Unpack it, then set MNIST_TUTORIAL_DATA to the folder."
 # What a file is by its first bytes, and the way out; the first row that fits counts.
 _KINDS = [
     (rb"$", "is empty, as a download may be that still goes on", _AGAIN),
     (rb"\x80[\0-\5]|\(*c[\w.]+\n|\(+[dl]", _PICKLE, _NO_PICKLE),
-    (rb"(\xef\xbb\xbf)?\s*<", _PAGE, _AGAIN),
+    (rb"(\xef\xbb\xbf)?\s*<", "is a web page, perhaps a login page", _AGAIN),
     (rb'(\xef\xbb\xbf)?"?(label|pixel0|[\d.]*)"?\s*[,;\t]', "is a CSV file", _CSV),
     (rb"PK", "is a zip or npz file, but damaged, cut off or too large", _AGAIN),
-    (rb"\x1f\x8b|7z\xbc|Rar!|BZh|\xfd7z|(?s:.{257})ustar", _PACKED, _UNPACK),
+    (rb"\x1f\x8b|7z|Rar|BZh|\xfd7z|(?s:.{257})ustar", "is a packed archive", _UNPACK),
 ]
 _IMAGES = "MNIST's images are uint8 of 0 to 255, shape (n, 28, 28): save "
 _IMAGES += "255 * x if the highest is 1, x.transpose(2, 0, 1) if n comes last."

@@ -34,7 +34,6 @@ MIRRORS = [
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", _IDX_FILES),
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
-_WRAP = " \t\r\n\"'“”"  # what may stand round a path by accident
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
 PAUSE = 3600  # seconds until mirrors that all failed are asked again
 
@@ -121,10 +120,10 @@ def load_mnist(source=None):
     ((60000, 28, 28), [7, 2, 1])
     """
     if source is None:
-        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip(_WRAP) or None
-    if source is None:
-        return _load_cached() or _download() or _load_stand_in(announce=True)
+        source = os.environ.get("MNIST_TUTORIAL_DATA", "")
     place = find_source(source)
+    if place is None:
+        return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
         return _load_stand_in()
     arrays, is_mnist = read_arrays(place, SHA256)
@@ -139,16 +138,10 @@ def load_mnist(source=None):
 
 
 def find_source(source):
-    """Return the path that exists and is meant by `source`, or the word "stand-in"."""
-    try:
-        text = os.fspath(source).strip(_WRAP)
-    except TypeError:
-        text = ""
-    if not text:
-        cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
-        raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
-    if text == "stand-in":
-        return text
+    """Return the path that a text means, or "stand-in"; None if it is blank."""
+    text = os.fspath(source).strip(" \t\r\n\"'“”")
+    if text in ("", "stand-in"):
+        return text or None
     # Two letters at least: C:/ is a drive.
     if re.match(r"[A-Za-z]\w+:/", text):
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
@@ -230,15 +223,12 @@ def _download():
 def _fetch(address, names):
     """Download files that together are MNIST."""
     import pooch
-    from tqdm import tqdm
 
-    # On standard output: a download is no error, so it is not red. The total is
-    # corrected by pooch, which cannot take a bar without one.
-    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
+    download = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name in names:
-            with tqdm(desc=name, file=sys.stdout, **style) as bar:
-                download = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
+            # A progress bar is no error, so it is not red.
+            with contextlib.redirect_stderr(sys.stdout):
                 download(url=address + name, output_file=Path(folder, name), pooch=None)
         return _read_mnist(Path(folder))
 
