@@ -4,10 +4,7 @@ Content decides, and names only tell the arrays apart. Nothing is unpacked to di
 and nothing is unpickled.
 """
 
-import contextlib
-import errno
 import gzip
-import hashlib
 import io
 import itertools
 import math
@@ -69,37 +66,21 @@ def complaint(place, found, cure=_AGAIN):
     return MnistDataError(f"{place} {found}. {cure}")
 
 
-def read_arrays(path, hashes):
-    """Read the arrays that `hashes` names, and say whether each has its SHA-256.
-
-    Of several files of one name, the one that has it counts, else the nearest.
-    """
-    places = {key: [] for key in hashes}
+def read_arrays(path):
+    """Read the four arrays from a file, a folder or an archive; the nearest count."""
+    places = {}
     for file in _files(path):
-        key = _key(file)
-        if key is not None:
-            places[key].append(file)
-    missing = [key for key in hashes if not places[key]]
+        places.setdefault(_key(file), file)
+    missing = [key for key in IDX_NAMES if key not in places]
     if missing:
         raise _refusal(path, missing)
-    found = {key: _nearest(key, places[key], hashes[key]) for key in hashes}
-    arrays = {key: array for key, (array, _) in found.items()}
+    arrays = {key: _read_array(key, places[key]) for key in IDX_NAMES}
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
         if images != labels:
             found = f"has {images:,} images in x_{part} but labels for {labels:,}"
             raise complaint(path, found)
-    return arrays, all(fits for _, fits in found.values())
-
-
-def _nearest(key, places, sha256):
-    """Read the array that has a hash, or else the nearest, and say which it is."""
-    for place in places:
-        with contextlib.suppress(MnistDataError):
-            array = _read_array(key, place)
-            if hashlib.sha256(array).hexdigest() == sha256:
-                return array, True
-    return _read_array(key, places[0]), False
+    return arrays
 
 
 # --- finding -----------------------------------------------------------------
@@ -147,11 +128,12 @@ def _refusal(path, missing):
     """Say why the four arrays are not in the files at a path."""
     names = []
     for file in _files(path):
-        trouble = _trouble(file)
-        # Other files than MNIST's are not worth a word.
-        if trouble and (file == path or re.search("mnist|train", file.name.lower())):
-            return trouble
         names.append(os.path.relpath(str(file), path))
+        # What may have been meant is worth a word.
+        if file == path or re.search("mnist|train", file.name.lower()):
+            trouble = _trouble(file)
+            if trouble:
+                return trouble
     if names == ["."]:
         return complaint(path, "is a single array, not all four", _FOUR)
     has = textwrap.shorten(", ".join(names), 90) or "none of the four"
@@ -163,8 +145,6 @@ def _refusal(path, missing):
 
 def _content(place, size=MOST_BYTES):
     """Read the first bytes of a file, or of what is gzipped in it."""
-    if not place.is_file() and not place.is_dir():
-        raise OSError(errno.EINVAL, "it is a broken link, or no ordinary file")
     with place.open("rb") as stream:
         if stream.peek(2).startswith(b"\x1f\x8b"):
             return gzip.open(stream).read(size)

@@ -4,6 +4,7 @@ The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import sys
@@ -126,8 +127,8 @@ def load_mnist(source=None):
         return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
         return _load_stand_in()
-    arrays, is_mnist = read_arrays(place, SHA256)
-    if is_mnist:
+    arrays = read_arrays(place)
+    if _is_mnist(arrays):
         return _pack(arrays, "MNIST")
     print(
         f"Note: the digits in {place} have MNIST's form but not its content; "
@@ -156,6 +157,11 @@ def find_source(source):
     raise complaint(path.absolute(), found, cure)
 
 
+def _is_mnist(arrays):
+    hashes = {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()}
+    return hashes == SHA256
+
+
 def _pack(arrays, name):
     train = arrays["x_train"], arrays["y_train"]
     test = arrays["x_test"], arrays["y_test"]
@@ -181,8 +187,8 @@ def _keep(name, arrays):
 
 
 def _read_mnist(path):
-    arrays, is_mnist = read_arrays(path, SHA256)
-    if not is_mnist:
+    arrays = read_arrays(path)
+    if not _is_mnist(arrays):
         raise complaint(path, "is not MNIST, going by its content")
     return arrays
 
@@ -260,7 +266,7 @@ def _load_stand_in(announce=False):
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
     try:
-        arrays, _ = read_arrays(_cache() / "stand-in.npz", SHA256)
+        arrays = read_arrays(_cache() / "stand-in.npz")
     except MnistDataError:
         arrays = make_stand_in()
         _keep("stand-in.npz", arrays)
