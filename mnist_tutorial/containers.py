@@ -69,7 +69,7 @@ def complaint(place, found, cure=_AGAIN):
 def read_arrays(path):
     """Read the four arrays from a file, a folder or an archive; the nearest count."""
     places = {}
-    for file in _files(path):
+    for file in itertools.islice(_files(path), MOST_FILES):
         places.setdefault(_key(file), file)
     missing = [key for key in IDX_NAMES if key not in places]
     if missing:
@@ -86,19 +86,15 @@ def read_arrays(path):
 # --- finding -----------------------------------------------------------------
 
 
-def _files(path):
-    """Return each file at a path, in folders and archives too, the nearest first."""
-    return itertools.islice(_walk(path, MOST_LEVELS), MOST_FILES)
-
-
-def _walk(place, levels):
+def _files(place, levels=MOST_LEVELS):
+    """Yield each file at a place, in folders and archives too, the nearest first."""
     entries = _entries(place) if levels >= 0 else None
     if entries is None:
         yield place
         return
     for entry in entries:
         if not entry.name.startswith("."):
-            yield from _walk(entry, levels - 1)
+            yield from _files(entry, levels - 1)
 
 
 def _entries(place):
@@ -127,7 +123,7 @@ def _key(place):
 def _refusal(path, missing):
     """Say why the four arrays are not in the files at a path."""
     names = []
-    for file in _files(path):
+    for file in itertools.islice(_files(path), MOST_FILES):
         names.append(os.path.relpath(str(file), path))
         # What may have been meant is worth a word.
         if file == path or re.search("mnist|train", file.name.lower()):
@@ -174,13 +170,10 @@ def _unreadable(place, error):
 
 def _read_array(key, place):
     """Read images or labels, whatever type of number they are written in."""
-    trouble = _trouble(place)
-    if trouble:
-        raise trouble
     try:
         array = _parse(_content(place))
     except Exception as error:  # as above
-        raise _unreadable(place, error) from None
+        raise (_trouble(place) or _unreadable(place, error)) from None
 
     one, highest, cure = _FORMS[key[0]]
     fits = array.size > 0 and math.prod(array.shape[1:]) == math.prod(one)

@@ -258,10 +258,9 @@ def _load_stand_in(announce=False):
     if announce:
         print(
             "\n*** STAND-IN DIGITS, NOT MNIST ***\n"
-            "There is no MNIST on this machine, and none could be downloaded. The "
-            "course goes on with\n70,000 images made from the 1,797 handwritten digits "
-            "that come with scikit-learn: it runs\nto the end, but your numbers will "
-            "differ from those in the text.\n"
+            "There is no MNIST here, and none could be downloaded. The course goes on "
+            "with images\nmade from scikit-learn's 1,797 digits: it runs to the end, "
+            "but your numbers will differ.\n"
             f"To use MNIST, download {MIRRORS[0][0]}mnist.npz\n"
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
