@@ -215,7 +215,7 @@ def _download():
         try:
             arrays = _fetch(address, names)
         except (OSError, MnistDataError) as error:
-            print(f"No MNIST from {address}: {_why_not(error)}.")
+            print(f"No MNIST from {address}: {_why_not(error)}")
         else:
             print(f"Downloaded MNIST from {address}.")
             _keep("mnist.npz", arrays)
