@@ -4,7 +4,10 @@ Content decides, and names only tell the arrays apart. Nothing is unpacked to di
 and nothing is unpickled.
 """
 
+import contextlib
+import errno
 import gzip
+import hashlib
 import io
 import itertools
 import math
@@ -66,21 +69,33 @@ def complaint(place, found, cure=_AGAIN):
     return MnistDataError(f"{place} {found}. {cure}")
 
 
-def read_arrays(path):
-    """Read the four arrays from a file, a folder or an archive; the nearest count."""
-    places = {}
+def read_arrays(path, hashes):
+    """Read the arrays named in `hashes` from a file, a folder or an archive.
+
+    Of several files of one name, the one with the SHA-256 counts, else the nearest.
+    """
+    places = {key: [] for key in (*hashes, None)}
     for file in itertools.islice(_files(path), MOST_FILES):
-        places.setdefault(_key(file), file)
-    missing = [key for key in IDX_NAMES if key not in places]
+        places[_key(file)].append(file)
+    missing = [key for key in hashes if not places[key]]
     if missing:
         raise _refusal(path, missing)
-    arrays = {key: _read_array(key, places[key]) for key in IDX_NAMES}
+    arrays = {key: _nearest(key, places[key], hashes[key]) for key in hashes}
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
         if images != labels:
             found = f"has {images:,} images in x_{part} but labels for {labels:,}"
             raise complaint(path, found)
     return arrays
+
+
+def _nearest(key, places, sha256):
+    for place in places:
+        with contextlib.suppress(MnistDataError):
+            array = _read_array(key, place)
+            if hashlib.sha256(array).hexdigest() == sha256:
+                return array
+    return _read_array(key, places[0])
 
 
 # --- finding -----------------------------------------------------------------
@@ -141,6 +156,8 @@ def _refusal(path, missing):
 
 def _content(place, size=MOST_BYTES):
     """Read the first bytes of a file, or of what is gzipped in it."""
+    if not place.is_file():
+        raise OSError(errno.EINVAL, "it is a broken link, or no ordinary file")
     with place.open("rb") as stream:
         if stream.peek(2).startswith(b"\x1f\x8b"):
             return gzip.open(stream).read(size)

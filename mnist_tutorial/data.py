@@ -127,7 +127,7 @@ def load_mnist(source=None):
         return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
         return _load_stand_in()
-    arrays = read_arrays(place)
+    arrays = read_arrays(place, SHA256)
     if _is_mnist(arrays):
         return _pack(arrays, "MNIST")
     print(
@@ -140,6 +140,9 @@ def load_mnist(source=None):
 
 def find_source(source):
     """Return the path that a text means, or "stand-in"; None if it is blank."""
+    if not isinstance(source, (str, os.PathLike)):
+        cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
+        raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
     text = os.fspath(source).strip(" \t\r\n\"'“”")
     if text in ("", "stand-in"):
         return text or None
@@ -187,7 +190,7 @@ def _keep(name, arrays):
 
 
 def _read_mnist(path):
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, SHA256)
     if not _is_mnist(arrays):
         raise complaint(path, "is not MNIST, going by its content")
     return arrays
@@ -215,7 +218,7 @@ def _download():
         try:
             arrays = _fetch(address, names)
         except (OSError, MnistDataError) as error:
-            print(f"No MNIST from {address}: {_why_not(error)}")
+            print(f"No MNIST from {address}: {_why_not(error)}.")
         else:
             print(f"Downloaded MNIST from {address}.")
             _keep("mnist.npz", arrays)
@@ -240,15 +243,21 @@ def _fetch(address, names):
 
 
 def _why_not(error):
-    """Say why a mirror gave no MNIST, in plain words where the error has none."""
+    """Say why a mirror gave no MNIST."""
     from requests import exceptions
 
-    words = {
-        MnistDataError: "what came is not MNIST: ",
-        exceptions.ProxyError: "the proxy (see HTTPS_PROXY) does not answer: ",
-        exceptions.SSLError: "its certificate is not trusted here: ",
+    # The first that fits; all errors of requests are OSErrors, too.
+    reasons = {
+        MnistDataError: "what came is not MNIST",
+        exceptions.ProxyError: "the proxy (see HTTPS_PROXY) does not answer",
+        exceptions.SSLError: "its certificate is not trusted here",
+        exceptions.Timeout: "no answer in time",
+        exceptions.HTTPError: "it does not give the file",
+        exceptions.RequestException: "it could not be reached, or broke off",
+        OSError: "this machine could not keep what came",
     }
-    return words.get(type(error), "") + textwrap.shorten(str(error), 150)
+    words = next(words for kind, words in reasons.items() if isinstance(error, kind))
+    return f"{words} ({textwrap.shorten(str(error), 150)})"
 
 
 # --- the stand-in ------------------------------------------------------------
@@ -265,7 +274,7 @@ def _load_stand_in(announce=False):
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
     try:
-        arrays = read_arrays(_cache() / "stand-in.npz")
+        arrays = read_arrays(_cache() / "stand-in.npz", SHA256)
     except MnistDataError:
         arrays = make_stand_in()
         _keep("stand-in.npz", arrays)
