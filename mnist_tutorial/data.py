@@ -4,6 +4,7 @@ The digits are by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import sys
@@ -18,7 +19,7 @@ from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read
 from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "find_source", "load_mnist"]
+__all__ = ["DigitData", "MnistDataError", "load_mnist"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -34,7 +35,6 @@ MIRRORS = [
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", _IDX_FILES),
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
-_WRAP = " \t\r\n\"'“”"  # what may stand round a path by accident
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
 PAUSE = 3600  # seconds until mirrors that all failed are asked again
 
@@ -51,19 +51,11 @@ class DigitData(tuple):
     Examples
     --------
     >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
-    >>> DigitData(pair, pair).name
+    >>> DigitData([pair, pair]).name
     'other digits'
     """
 
-    def __new__(cls, train, test, name="other digits"):
-        """Pack two pairs of images and labels under `name`."""
-        data = super().__new__(cls, (train, test))
-        data.name = name
-        return data
-
-    def __getnewargs__(self):
-        """Return what a copy or a pickle is made from."""
-        return (*self, self.name)
+    name = "other digits"
 
     def confirm(self, claim, holds):
         """Print that `claim`, which only MNIST has to keep, holds.
@@ -82,9 +74,9 @@ class DigitData(tuple):
 
         Examples
         --------
-        >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
-        >>> DigitData(pair, pair, "MNIST").confirm("The first is a 0.", pair[1][0] == 0)
-        Confirmed: The first is a 0.
+        >>> mnist = load_mnist("stand-in")
+        >>> mnist.confirm("The mean is 0.1307.", False)
+        On MNIST: The mean is 0.1307. (These are stand-in; it need not hold.)
         """
         if self.name != "MNIST":
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
@@ -129,84 +121,56 @@ def load_mnist(source=None):
     ((60000, 28, 28), [7, 2, 1])
     """
     if source is None:
-        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip(_WRAP) or None
-    if source is None:
-        return _load_cached() or _download() or _load_stand_in(announce=True)
+        source = os.environ.get("MNIST_TUTORIAL_DATA", "")
     place = find_source(source)
+    if place is None:
+        return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
         return _load_stand_in()
-    data = _read(place)
-    if data.name != "MNIST":
-        print(
-            f"Note: the digits in {place} have MNIST's form but not its content; "
-            "the numbers in the text will not be met.\n(EMNIST's images are "
-            "transposed; Fashion-MNIST and KMNIST show other things than digits.)"
-        )
-    return data
+    arrays = read_arrays(place, SHA256)
+    if _is_mnist(arrays):
+        return _pack(arrays, "MNIST")
+    print(
+        f"Note: the digits in {place} have MNIST's form but not its content; "
+        "the numbers in the text will not be met.\n(EMNIST's images are "
+        "transposed; Fashion-MNIST and KMNIST show other things than digits.)"
+    )
+    return _pack(arrays, "other digits")
 
 
 def find_source(source):
-    """Return the path that somebody means by `source`.
-
-    Parameters
-    ----------
-    source : str or path-like
-        Blanks and quotes around it are dropped; ``~`` and ``$HOME`` are understood.
-        A relative path starts at the working folder, else at the course's.
-
-    Returns
-    -------
-    Path or str
-        A path that exists, or the word "stand-in".
-
-    Raises
-    ------
-    MnistDataError
-        If `source` is no path, is an address, or is not there.
-
-    Examples
-    --------
-    >>> find_source(" 'stand-in' ")
-    'stand-in'
-    """
-    text = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    cleaned = text.strip(_WRAP) if isinstance(text, str) else None
-    if not cleaned or "\0" in cleaned:
+    """Return the path that a text means, or "stand-in"; None if it is blank."""
+    if not isinstance(source, (str, os.PathLike)):
         cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
         raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
-    if cleaned == "stand-in":
-        return cleaned
+    text = os.fspath(source).strip(" \t\r\n\"'“”")
+    if text in ("", "stand-in"):
+        return text or None
     # Two letters at least: C:/ is a drive.
-    if re.match(r"[A-Za-z]\w+:/", cleaned):
-        found = "is an address, and not the path of a file"
+    if re.match(r"[A-Za-z]\w+:/", text):
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
-        raise complaint(cleaned, found, cure)
-    cleaned = os.path.expanduser(os.path.expandvars(cleaned))
-    # What is there to the letter goes first: a name may well end with a quote.
-    for path in (Path(text), Path(cleaned), course_folder() / cleaned):
-        if os.path.lexists(path):
-            return path.absolute()
+        raise complaint(text, "is an address, and not the path of a file", cure)
+    path = Path(os.path.expanduser(os.path.expandvars(text)))
+    # A relative path starts at the working folder, else at the course's.
+    for place in (path, course_folder() / path):
+        if os.path.lexists(place):
+            return place.absolute()
     found = "does not exist, or is in a folder that you may not open"
     cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
-    raise complaint(Path(cleaned).absolute(), found, cure)
+    raise complaint(path.absolute(), found, cure)
 
 
-def _read(path):
-    arrays, is_mnist = read_arrays(path, SHA256)
-    return _pack(arrays, name="MNIST" if is_mnist else "other digits")
-
-
-def _read_mnist(path):
-    digits = _read(path)
-    if digits.name != "MNIST":
-        raise complaint(path, "is not MNIST, going by its content")
-    return digits
+def _is_mnist(arrays):
+    hashes = {key: hashlib.sha256(array).hexdigest() for key, array in arrays.items()}
+    return hashes == SHA256
 
 
 def _pack(arrays, name):
     train = arrays["x_train"], arrays["y_train"]
     test = arrays["x_test"], arrays["y_test"]
-    return DigitData(train, test, name)
+    digits = DigitData([train, test])
+    digits.name = name
+    return digits
 
 
 # --- caches and mirrors ------------------------------------------------------
@@ -218,13 +182,18 @@ def _cache():
     return Path(pooch.os_cache("mnist_tutorial"))
 
 
-def _keep(name, digits):
-    """Keep `digits` in the cache: the whole file at once, or nothing."""
-    train, test = digits
-    arrays = dict(zip(SHA256, train + test, strict=True))
+def _keep(name, arrays):
+    """Keep arrays in the cache: the whole file at once, or nothing."""
     # A cache that cannot be written costs the next start some time, no more.
     with contextlib.suppress(OSError), whole_or_not(_cache() / name) as temporary:
         np.savez(temporary, **arrays)
+
+
+def _read_mnist(path):
+    arrays = read_arrays(path, SHA256)
+    if not _is_mnist(arrays):
+        raise complaint(path, "is not MNIST, going by its content")
+    return arrays
 
 
 def _load_cached():
@@ -233,7 +202,7 @@ def _load_cached():
     for place in (_cache() / "mnist.npz", Path(keras, "datasets", "mnist.npz")):
         try:
             if os.path.exists(place):
-                return _read_mnist(place)
+                return _pack(_read_mnist(place), "MNIST")
         except MnistDataError as error:
             print(f"Passed over: {error}")
     return None
@@ -247,14 +216,13 @@ def _download():
         return None
     for address, names in MIRRORS:
         try:
-            digits = _fetch(address, names)
+            arrays = _fetch(address, names)
         except (OSError, MnistDataError) as error:
-            detail = textwrap.shorten(str(error), 150)
-            print(f"No MNIST from {address}: {_why_not(error)} ({detail}).")
+            print(f"No MNIST from {address}: {_why_not(error)}.")
         else:
             print(f"Downloaded MNIST from {address}.")
-            _keep("mnist.npz", digits)
-            return digits
+            _keep("mnist.npz", arrays)
+            return _pack(arrays, "MNIST")
     with contextlib.suppress(OSError):
         failed.parent.mkdir(parents=True, exist_ok=True)
         failed.touch()
@@ -264,37 +232,32 @@ def _download():
 def _fetch(address, names):
     """Download files that together are MNIST."""
     import pooch
-    from tqdm import tqdm
 
-    # On standard output: a download is no error, so it is not red. The total is
-    # corrected by pooch, which cannot take a bar without one.
-    style = {"total": 1, "unit": "B", "unit_scale": True, "leave": False}
+    download = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for name in names:
-            with tqdm(desc=name, file=sys.stdout, **style) as bar:
-                download = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT)
+            # A progress bar is no error, so it is not red.
+            with contextlib.redirect_stderr(sys.stdout):
                 download(url=address + name, output_file=Path(folder, name), pooch=None)
         return _read_mnist(Path(folder))
 
 
 def _why_not(error):
-    """Say in a few words why a mirror gave no MNIST."""
+    """Say why a mirror gave no MNIST."""
     from requests import exceptions
 
-    names = ("http_proxy", "https_proxy", "all_proxy")
-    proxies = [name for name in os.environ if name.lower() in names]
-    proxy = " and ".join(proxies) or "the settings of this machine"
     # The first that fits; all errors of requests are OSErrors, too.
     reasons = {
         MnistDataError: "what came is not MNIST",
-        exceptions.ProxyError: f"the proxy in {proxy} does not answer",
+        exceptions.ProxyError: "the proxy (see HTTPS_PROXY) does not answer",
         exceptions.SSLError: "its certificate is not trusted here",
         exceptions.Timeout: "no answer in time",
         exceptions.HTTPError: "it does not give the file",
         exceptions.RequestException: "it could not be reached, or broke off",
         OSError: "this machine could not keep what came",
     }
-    return next(words for kind, words in reasons.items() if isinstance(error, kind))
+    words = next(words for kind, words in reasons.items() if isinstance(error, kind))
+    return f"{words} ({textwrap.shorten(str(error), 150)})"
 
 
 # --- the stand-in ------------------------------------------------------------
@@ -304,17 +267,15 @@ def _load_stand_in(announce=False):
     if announce:
         print(
             "\n*** STAND-IN DIGITS, NOT MNIST ***\n"
-            "There is no MNIST on this machine, and none could be downloaded. The "
-            "course goes on with\n70,000 images made from the 1,797 handwritten digits "
-            "that come with scikit-learn: it runs\nto the end, but your numbers will "
-            "differ from those in the text.\n"
+            "There is no MNIST here, and none could be downloaded. The course goes on "
+            "with images\nmade from scikit-learn's 1,797 digits: it runs to the end, "
+            "but your numbers will differ.\n"
             f"To use MNIST, download {MIRRORS[0][0]}mnist.npz\n"
             "with a browser, and set MNIST_TUTORIAL_DATA to that file.\n"
         )
-    with contextlib.suppress(MnistDataError):
-        digits = _read(_cache() / "stand-in.npz")
-        digits.name = "stand-in"
-        return digits
-    digits = _pack(make_stand_in(), "stand-in")
-    _keep("stand-in.npz", digits)
-    return digits
+    try:
+        arrays = read_arrays(_cache() / "stand-in.npz", SHA256)
+    except MnistDataError:
+        arrays = make_stand_in()
+        _keep("stand-in.npz", arrays)
+    return _pack(arrays, "stand-in")

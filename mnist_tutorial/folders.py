@@ -17,14 +17,13 @@ def course_folder(name="."):
     Parameters
     ----------
     name : str
-        Such as "models" or "notebooks"; by default the course's folder itself.
-        It need not exist.
+        Such as "models"; by default the course's folder itself. It need not exist.
 
     Returns
     -------
     Path
-        Relative to the working folder where that is possible: ``../models`` for a
-        kernel in ``notebooks/``, ``models`` for one in the course's folder.
+        Relative to the working folder, such as ``../models`` for a kernel in
+        ``notebooks/``, unless it is on another drive of Windows.
 
     Examples
     --------
@@ -32,14 +31,13 @@ def course_folder(name="."):
     True
     """
     here = Path.cwd()
-    for folder in [here, *here.parents, Path(__file__).resolve().parents[1]]:
-        if (folder / "notebooks" / "00_start_here.ipynb").exists():
-            break
-    else:
-        folder = here
+    places = [here, *here.parents, Path(__file__).resolve().parents[1]]
+    lesson = Path("notebooks", "00_start_here.ipynb")
+    courses = [place for place in places if (place / lesson).exists()]
+    folder = courses[0] if courses else here
     try:
         return Path(os.path.relpath(folder / name))
-    except ValueError:  # another drive of Windows
+    except ValueError:  # another drive
         return folder / name
 
 

@@ -306,7 +306,7 @@ def test_a_real_run(bench):
 def test_strangers_pictures_are_counted_by_kind(tmp_path, monkeypatch, capsys):
     handwriting = load("handwriting")
     (x_train, y_train), (x_test, y_test) = load_mnist()
-    digits = DigitData((x_train[:3000], y_train[:3000]), (x_test[:500], y_test[:500]))
+    digits = DigitData([(x_train[:3000], y_train[:3000]), (x_test[:500], y_test[:500])])
     monkeypatch.setattr(handwriting, "load_mnist", lambda: digits)
     Image.fromarray(255 - x_test[2]).resize((280, 280)).save(tmp_path / "one.png")
     Image.new("L", (28, 28)).save(tmp_path / "none.png")

@@ -117,13 +117,6 @@ def flat(digits):
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
-def pairs(arrays):
-    """Return four arrays by their names as load_mnist does."""
-    return tuple(
-        (arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in ("train", "test")
-    )
-
-
 def assert_same(digits, arrays):
     for key, array in flat(digits).items():
         assert array.dtype == np.uint8
@@ -167,12 +160,6 @@ def renamed(folder, rename, pack=lambda content: content):
     return folder
 
 
-def five_times(content):
-    for _ in range(5):
-        content = gzip.compress(content)
-    return content
-
-
 def one_folder_a_file(folder, arrays):
     for key, name in data.IDX_NAMES.items():
         (folder / "archive" / name).mkdir(parents=True)
@@ -194,6 +181,10 @@ def npz_in_zip(folder, arrays):
     return folder / "course.zip"
 
 
+def with_labels(arrays, change):
+    return {k: a if k.startswith("x") else change(a) for k, a in arrays.items()}
+
+
 def beside_a_likeness(folder, arrays):
     idx_folder(folder / "data/FashionMNIST/raw", arrays_of(seed=1))
     idx_folder(folder / "data/MNIST/raw", arrays)
@@ -205,10 +196,6 @@ def half_and_whole(folder, arrays):
     idx_folder(folder / "b", arrays)
     write(folder / "b" / f"{data.IDX_NAMES['x_train']}.gz", b"")
     return folder
-
-
-def with_labels(arrays, change):
-    return {k: a if k.startswith("x") else change(a) for k, a in arrays.items()}
 
 
 CONTAINERS = {
@@ -238,9 +225,6 @@ CONTAINERS = {
     ),
     "gzipped under a name without": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays), lambda name: name, gzip.compress
-    ),
-    "gzipped five times": lambda folder, arrays: renamed(
-        idx_folder(folder / "idx", arrays), lambda name: name, five_times
     ),
     "numbered by the browser": lambda folder, arrays: renamed(
         idx_folder(folder / "idx", arrays, packed=True),
@@ -308,7 +292,7 @@ CHANGES = [copy.copy, copy.deepcopy, lambda digits: pickle.loads(pickle.dumps(di
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_digits_can_be_copied_and_pickled(change):
-    digits = data.DigitData(*pairs(arrays_of()), "stand-in")
+    digits = data._pack(arrays_of(), "stand-in")
     other = change(digits)
     assert type(other) is data.DigitData
     assert other.name == "stand-in"
@@ -345,11 +329,6 @@ def test_a_blank_variable_counts_as_none(blank, tmp_path, arrays, monkeypatch):
     assert load_mnist().name == "MNIST"
 
 
-def test_a_folder_may_be_named_with_quotes(tmp_path, arrays):
-    folder = npy_folder(tmp_path / "'digits'", arrays)
-    assert load_mnist(folder).name == "MNIST"
-
-
 @pytest.mark.parametrize("start", [".", "notebooks", "notebooks/scale"])
 def test_a_relative_path_means_the_same_in_each_folder(
     start, tmp_path, arrays, monkeypatch
@@ -379,7 +358,7 @@ def test_digits_of_another_content_are_named_so(tmp_path, arrays, capsys):
 
 
 def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
-    digits = data.DigitData(*pairs(arrays_of()), "MNIST")
+    digits = data._pack(arrays_of(), "MNIST")
     digits.confirm("The first test digit is a 7.", True)
     assert capsys.readouterr().out == "Confirmed: The first test digit is a 7.\n"
     with pytest.raises(AssertionError, match="first test digit is a 7"):
@@ -389,7 +368,7 @@ def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
 @pytest.mark.parametrize("name", ["stand-in", "other digits"])
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
-    data.DigitData(*pairs(arrays_of()), name).confirm("It is so.", holds)
+    data._pack(arrays_of(), name).confirm("It is so.", holds)
     said = capsys.readouterr().out
     assert said == f"On MNIST: It is so. (These are {name}; it need not hold.)\n"
 
@@ -552,18 +531,15 @@ def empty_folder(folder):
     return folder
 
 
-# What begins so is no array: alone, and in a folder where it has a way out of its own.
+# What begins so is no array: alone, and in a folder beside other files.
 FOREIGN = {
     "empty": (b"", "is empty", "Download"),
     "web page": (b"<!DOCTYPE html>\n<title>Sign in", "is a web page", "login page"),
     "web page with a mark": (b"\xef\xbb\xbf\r\n<html>\n</html>", "is a web page"),
     "text": (b"Hello, reader\n", "is no npz, npy or IDX file"),
     "garbage": (b"\1\2\xff\0", r"it begins with b'\x01\x02\xff\x00'"),
-    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
-    "zip in name only": (
-        b"PK\3\4" + bytes(100),
-        "damaged, cut off or of over 300 files",
-    ),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "https://git-lfs"),
+    "zip in name only": (b"PK\3\4" + bytes(100), "damaged, cut off or too large"),
     "CSV with a header": (
         b"label,pixel0,pixel1\n5,0,0\n",
         "is a CSV file",
@@ -571,12 +547,12 @@ FOREIGN = {
     ),
     "CSV with an index": (b",label,1x1\n0,5,0\n", "is a CSV file", "np.loadtxt"),
     "CSV": (b"5,0,0,0,12\n", "is a CSV file", "skiprows=0"),
-    "parquet": (b"PAR1\x15\4", "is a parquet file", "from_parquet"),
-    "MATLAB": (b"MATLAB 5.0 MAT-file", "is a MATLAB file", "scipy.io.loadmat"),
+    "parquet": (b"PAR1\x15\4", r"it begins with b'PAR1\x15\x04'", "np.savez"),
+    "MATLAB": (b"MATLAB 5.0 MAT-file", "it begins with b'MATLAB 5.0", "np.savez"),
     "HDF5": (b"\x89HDF\r\n", "is no npz, npy or IDX file"),
     "7z": (b"7z\xbc\xaf\x27\x1c", "is a packed archive", "Unpack it"),
     "tar": (bytes(257) + b"ustar\0", "is a packed archive", "Unpack it"),
-    "picture": (b"\x89PNG\r\n", "is a picture", "Download"),
+    "picture": (b"\x89PNG\r\n", r"it begins with b'\x89PNG"),
     "pickle of Python 2": (pickle.dumps((np.zeros(2), [1]), 0), "is a pickle"),
 }
 for protocol in (0, 1, 2, 4, 5):
@@ -588,7 +564,7 @@ for title, (start, *words) in FOREIGN.items():
     def foreign(folder, start=start):
         return write(folder / "mnist.npz", start)
 
-    @bad("has mnist.npz, which", *words, name=f"{title} gzipped in a folder")
+    @bad("mnist.npz is", *words, name=f"{title} gzipped in a folder")
     def foreign_in_a_folder(folder, start=start):
         write(folder / "notes.txt", b"Dear reader")
         write(folder / "mnist.npz", gzip.compress(start))
@@ -596,7 +572,6 @@ for title, (start, *words) in FOREIGN.items():
 
 
 # Bytes of one array of four.
-LONGER = npy(arrays_of()["x_test"]) + b"\0"
 SHORTER = promise((100, 28, 28)) + arrays_of()["x_test"].tobytes()
 HUGE_HEADER = b"\x93NUMPY\2\0" + b"\xff" * 4 + bytes(10**6)
 RECORDS = promise((12,), [("a", "|u1"), ("b", "|O")])
@@ -605,17 +580,16 @@ np.save(OBJECTS, np.array([EVIL], dtype=object))
 MEMBERS = {
     "empty": ("x_test", b"", "is empty"),
     "truncated": ("x_train", npy(arrays_of()["x_train"])[:-9], "cannot be read"),
-    "longer": ("x_test", LONGER, "it holds more than its header says"),
     "shorter": ("x_test", SHORTER, "cannot be read", "damaged or cut off"),
     "cut within its header": ("x_train", promise((1,))[:40], "damaged or cut off"),
     "no header": ("x_train", b"\x93NUMPY\1\0\x14\0" + b"{" * 20, "cannot be read"),
     "header of gigabytes": ("x_train", HUGE_HEADER, "expected 4294967295 bytes"),
-    "terabytes": ("x_train", promise((10**12, 28, 28)), "promises 784,000,000,000,000"),
-    "less than nothing": ("x_train", promise((-1, 28, 28)), "promises -784 bytes"),
+    "terabytes": ("x_train", promise((10**12, 28, 28)), "Unable to allocate"),
+    "less than nothing": ("x_train", promise((-1, 28, 28)), "negative dimensions"),
     "web page": ("x_train", b"<html>\n", "is a web page", "login page"),
     "pickle": ("x_train", pickle.dumps(EVIL), "is a pickle"),
-    "objects": ("x_train", OBJECTS.getvalue(), "has shape (1,) and type object"),
-    "records of objects": ("y_train", RECORDS, "and type void"),
+    "objects": ("x_train", OBJECTS.getvalue(), "Object arrays cannot be loaded"),
+    "records of objects": ("y_train", RECORDS, "Object arrays cannot be loaded"),
 }
 for title, (key, member, *words) in MEMBERS.items():
 
@@ -633,7 +607,7 @@ IMAGES, LABELS = arrays_of()["x_train"], arrays_of()["y_train"]
 WRONG = {
     "large images": ("x_train", np.zeros((5, 32, 32), "u1"), "has shape (5, 32, 32)"),
     "images of MATLAB": ("x_train", IMAGES.T, "x.transpose(2, 0, 1)"),
-    "no images": ("x_train", IMAGES[:0], "promises 0 bytes"),
+    "no images": ("x_train", IMAGES[:0], "has shape (0, 28, 28)"),
     "images of 0 to 1": ("x_train", IMAGES / 255, "from 0 to 1 and type float64"),
     "images of 0 and 1": ("x_train", IMAGES // 255, "255 * x if the highest is 1"),
     "images of fractions": ("x_train", IMAGES / 2, "has numbers from"),
@@ -667,7 +641,7 @@ IDX_TERABYTES = bytes([0, 0, 8, 3]) + struct.pack(">3I", 2**32 - 1, 28, 28)
 IDX_WRONG = {
     "truncated": ("x_test", idx(arrays_of()["x_test"])[:-1], "cannot be read"),
     "cut within its header": ("y_train", idx(LABELS)[:6], "damaged or cut off"),
-    "terabytes": ("x_train", IDX_TERABYTES, "promises 3,367,254,359,280 bytes"),
+    "terabytes": ("x_train", IDX_TERABYTES, "cannot reshape"),
     "too short for its type": ("x_train", b"\0\0\x0d" + idx(IMAGES)[3:], "be read"),
     "images in place of labels": ("y_train", idx(IMAGES), "has shape (12, 28, 28)"),
 }
@@ -686,13 +660,13 @@ for title, (key, member, words) in IDX_WRONG.items():
 
 PACKED = gzip.compress(idx(arrays_of()["x_test"]))
 GZ_WRONG = {
-    "truncated": (PACKED[:-20], "damaged or cut off"),
+    "truncated": (PACKED[:-20], "cannot be read", "damaged or cut off"),
     "with a wrong checksum": (PACKED[:-8] + b"\1\2\3\4" + PACKED[-4:], "CRC"),
-    "without end": (five_times(PACKED), "gzipped more than 5 times"),
+    "twice": (gzip.compress(PACKED), "is a packed archive"),
 }
-for title, (packed, words) in GZ_WRONG.items():
+for title, (packed, *words) in GZ_WRONG.items():
 
-    @bad("t10k-images-idx3-ubyte cannot be read", words, name=f"gzip {title}")
+    @bad("t10k-images-idx3-ubyte", *words, name=f"gzip {title}")
     def wrong_gz(folder, packed=packed):
         idx_folder(folder / "idx", arrays_of())
         return write(folder / "idx" / data.IDX_NAMES["x_test"], packed).parent
@@ -762,7 +736,7 @@ def npz_too_deep(folder):
     return folder
 
 
-@bad("EMNIST's images lie on their side", "it has emnist-digits-test")
+@bad("lacks x_train", "it has emnist-digits-test")
 def files_of_emnist(folder):
     names = {
         k: f"emnist-digits-{n.replace('t10k', 'test')}"
@@ -776,7 +750,7 @@ def npz_with_other_names(folder):
     return npz(folder / "a.npz", {"train_images": arrays_of()["x_train"]})
 
 
-@bad("damaged, cut off or of over 300 files")
+@bad("lacks x_train", "it has 0.npy, 1.npy, 10.npy")
 def zip_of_pictures(folder):
     return npz(folder / "a.zip", {f"{i}": np.zeros(1) for i in range(301)})
 
@@ -830,28 +804,22 @@ def test_a_flipped_byte_in_mnist_itself_is_found(key, tmp_path, arrays):
         load_mnist(path)
 
 
-class BytesPath:
-    def __fspath__(self):
-        return b"mnist.npz"
-
-
-NO_PATHS = [
-    *[5, 2.5, True, "", "mnist\0.npz", b"mnist.npz", ["mnist.npz"], object()],
-    *[BytesPath(), np.zeros((2, 28, 28)), data.DigitData(*pairs(arrays_of()))],
-]
-
-
-@pytest.mark.parametrize("source", NO_PATHS, ids=lambda source: type(source).__name__)
+@pytest.mark.parametrize("source", [5, 2.5, b"mnist.npz", ["mnist.npz"], IMAGES])
 def test_something_that_is_no_path_is_refused(source):
-    with pytest.raises(MnistDataError, match="is no path") as caught:
+    with pytest.raises(MnistDataError, match="is no path"):
         load_mnist(source)
-    assert "\n" not in str(caught.value)
-    assert caught.value.__cause__ is None
 
 
 def test_a_name_that_no_file_can_have_is_a_clear_error():
     with pytest.raises(MnistDataError, match=r"xxx (cannot be read|does not exist)"):
         load_mnist("x" * 5000)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "mnist.npz")
+    with pytest.raises(MnistDataError, match="is a broken link, or no ordinary file"):
+        load_mnist(tmp_path / "mnist.npz")
 
 
 @pytest.mark.parametrize("name", ["mnist.npz", "."])
@@ -862,13 +830,6 @@ def test_a_broken_link_is_called_so(name, tmp_path):
         pytest.skip("this system makes no links for everybody")
     with pytest.raises(MnistDataError, match=r"mnist\.npz.* it is a broken link"):
         load_mnist(tmp_path / name)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_refused_rather_than_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "mnist.npz")
-    with pytest.raises(MnistDataError, match="is a broken link, or no ordinary file"):
-        load_mnist(tmp_path / "mnist.npz")
 
 
 @pytest.mark.skipif(
@@ -958,7 +919,7 @@ def test_a_mirror_gives_mnist_and_the_cache_keeps_it(
     assert list(content(tmp_path / "cache")) == ["mnist.npz"]
     assert content(tmp_path / "temp") == {}
     out, err = capfd.readouterr()
-    assert all(f"{name}:   0%|" in out for name in FORMS[form])
+    assert out.count("100%|") == len(FORMS[form])
     assert "B/s]" in out
     assert out.endswith(f"Downloaded MNIST from {server.address}/good/.\n")
     assert err == ""
@@ -1065,20 +1026,13 @@ def test_a_fault_in_the_program_is_not_hidden(monkeypatch):
         load_mnist()
 
 
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "the settings of this machine"])
-def test_a_dead_proxy_is_named_by_what_sets_it(name, monkeypatch, capfd):
-    for other in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(other, raising=False)
-    dead = "http://127.0.0.1:9"
-    if name == "HTTP_PROXY":
-        monkeypatch.setenv(name, dead)
-    else:
-        monkeypatch.delenv("HTTPS_PROXY", raising=False)
-        monkeypatch.delenv("https_proxy", raising=False)
-        monkeypatch.setattr("requests.utils.getproxies", lambda: {"http": dead})
+def test_a_dead_proxy_is_named(monkeypatch, capfd):
+    for name in ("NO_PROXY", "no_proxy", "http_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setattr(data, "MIRRORS", [("http://mnist.invalid/", ["mnist.npz"])])
     load_mnist()
-    assert f"the proxy in {name} does not answer" in capfd.readouterr().out
+    assert "the proxy (see HTTPS_PROXY) does not answer" in capfd.readouterr().out
 
 
 TWO = """
@@ -1130,7 +1084,7 @@ def test_stand_in_is_made_once_and_then_taken_from_the_cache(
 def test_a_damaged_stand_in_is_made_again(tmp_path):
     npz(tmp_path / "cache/stand-in.npz", arrays_of()).write_bytes(b"PK")
     assert_same(load_mnist("stand-in"), arrays_of(seed=9))
-    assert_same(data._read(tmp_path / "cache/stand-in.npz"), arrays_of(seed=9))
+    assert_same(load_mnist(tmp_path / "cache/stand-in.npz"), arrays_of(seed=9))
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path):

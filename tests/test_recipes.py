@@ -339,7 +339,7 @@ def test_our_own_recipes(name, images):
 
 def digits_of(arrays):
     train, test = ((arrays[f"x_{p}"], arrays[f"y_{p}"]) for p in ("train", "test"))
-    return DigitData(train, test)
+    return DigitData([train, test])
 
 
 @pytest.fixture
