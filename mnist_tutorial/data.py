@@ -39,6 +39,14 @@ TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
 PAUSE = 3600  # seconds until mirrors that all failed are asked again
 
 
+class ClaimError(AssertionError):
+    """A claim about MNIST that does not hold."""
+
+    def _render_traceback_(self):
+        # For IPython: a student needs the words, not the lines of this file.
+        return [f"{type(self).__name__}: {self}"]
+
+
 class DigitData(tuple):
     """Digits as ``(x_train, y_train), (x_test, y_test)``, with a name.
 
@@ -69,7 +77,7 @@ class DigitData(tuple):
 
         Raises
         ------
-        AssertionError
+        ClaimError
             If it does not hold and these digits are MNIST.
 
         Examples
@@ -82,7 +90,7 @@ class DigitData(tuple):
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
             return
         if not holds:
-            raise AssertionError(
+            raise ClaimError(
                 f"This should hold on MNIST, and does not: {claim} Did you change "
                 "something above? Then run the lesson again from the top."
             )

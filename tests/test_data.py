@@ -365,6 +365,18 @@ def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
         digits.confirm("The first test digit is a 7.", False)
 
 
+def test_a_claim_that_fails_is_shown_without_the_lines_of_this_package():
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell(user_ns={"digits": data._pack(arrays_of(), "MNIST")})
+    with capture_output() as shown:
+        result = shell.run_cell("digits.confirm('It is so.', False)")
+    assert isinstance(result.error_in_exec, AssertionError)
+    assert "does not: It is so. Did you change something above?" in shown.stdout
+    assert "data.py" not in shown.stdout
+
+
 @pytest.mark.parametrize("name", ["stand-in", "other digits"])
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
