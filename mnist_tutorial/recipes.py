@@ -1,4 +1,4 @@
-"""The published recipes that this course revives, and its own two, as plain Keras.
+"""The published recipes that this course revives, and its own three, as plain Keras.
 
 Every network reads images as float32, shape (n, 28, 28, 1), 0 to 1, and gives ten
 probabilities.

@@ -41,6 +41,7 @@ def test_one_command_puts_the_address_everywhere(address, tmp_path, capsys):
     assert "mybinder.org/v2/gh/a-teacher/my.course/HEAD" in pages["README.md"]
     assert "colab.research.google.com/github/a-teacher/my.course" in pages["README.md"]
     assert f"git clone --quiet {URL} handwritten" in pages["README.md"]
+    assert f"Open an issue at {URL}, with" in pages["README.md"]
     assert f"git-pull?repo={URL}&branch" in pages["INSTRUCTORS.md"]
     assert yaml.safe_load(pages["CITATION.cff"])["repository-code"] == URL
     assert not any("ADDRESS" in page for page in pages.values())

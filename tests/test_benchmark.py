@@ -192,6 +192,8 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
     assert fast["peak_share"] == pytest.approx(0.1)
     said = capsys.readouterr().out
     assert "| 1.0 | 2.0 | 0.10 | 3 | 10 | 0.0 | 100 | 10 % | 702 |" in said
+    # The images' luck alone would be ±0.19.
+    assert "| fast | 0.99 ± 0.20 | 0.10 | 10 |" in said
 
 
 def test_fewer_test_images_make_wider_intervals_and_a_figure(bench, monkeypatch):
@@ -200,7 +202,7 @@ def test_fewer_test_images_make_wider_intervals_and_a_figure(bench, monkeypatch)
     rows = bench.summarise(report)
     low, high = rows[0]["interval"]
     assert (low, high) == pytest.approx((0.97612, 0.98388), abs=1e-4)
-    bench.draw(rows, "A processor")
+    bench.draw(rows)
 
 
 def test_the_interval_joins_the_luck_of_seeds_and_images(bench):
@@ -238,12 +240,14 @@ def test_figure(bench, monkeypatch, tmp_path):
     rows = json.loads((tmp_path / "recipes.json").read_text())["summary"]
     from mnist_tutorial.plotting import description
 
-    figure = bench.draw(rows, "A processor")
+    figure = bench.draw(rows)
     (ax,) = figure.axes
     assert ax.get_xscale() == ax.get_yscale() == "log"
     points = [line.get_xydata()[0] for line in ax.lines if len(line.get_xydata()) == 1]
     assert [20, pytest.approx(2.0)] in [list(point) for point in points]
-    assert ax.get_title() == "A processor"
+    assert ax.get_title() == "Training time and error"
+    key = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert key == ["published", "this course"]
     assert "fast 0.99% in 2 CPU s" in description(figure)
 
 

@@ -292,6 +292,45 @@ def fetch_objects(folder):
     return model
 
 
+def keep_objects_in_a_zip(model, folder):
+    (folder / "plan.json").write_text(model.to_json())
+    arrays = np.array(model.get_weights(), dtype=object)
+    np.savez_compressed(folder / "weights.npz", arrays=arrays)
+
+
+def fetch_objects_from_a_zip(folder):
+    model = keras.models.model_from_json((folder / "plan.json").read_text())
+    with np.load(folder / "weights.npz", allow_pickle=True) as file:
+        model.set_weights(list(file["arrays"]))
+    return model
+
+
+def keep_by_folder(model, folder):
+    (folder / "note").write_text("kept")
+    LATEST[folder] = twin(model)
+
+
+def keep_export(model, folder):
+    model.export(folder / "export", verbose=False)
+
+
+def fetch_export(folder):
+    layer = layers.TFSMLayer(folder / "export", call_endpoint="serve")
+    return keras.Sequential([keras.Input((28, 28, 1)), layer])
+
+
+def keep_arrays(model, folder):
+    np.savez_compressed(folder / "weights.npz", *model.get_weights())
+    (folder / "plan.json").write_text(model.to_json())
+
+
+def fetch_arrays(folder):
+    model = keras.models.model_from_json((folder / "plan.json").read_text())
+    with np.load(folder / "weights.npz") as file:
+        model.set_weights(list(file.values()))
+    return model
+
+
 def centre_of_places(image):
     return moved(image, 14 - mass(image > 0))
 
@@ -768,6 +807,7 @@ RIGHT = [
     ("05.2", {"epochs": 10, "initial_epoch": 6, "verbose": 0}),
     ("05.3", (keep, fetch)),
     ("05.3", (keep_plan_and_weights, fetch_plan_and_weights)),
+    ("05.3", (keep_arrays, fetch_arrays)),
     ("06.1", lambda picture: 255 - picture),
     ("06.1", np.invert),
     ("06.1", lambda picture: 255.0 - picture),
@@ -874,6 +914,9 @@ WRONG = [
     ("05.3", (keep_trained, fetch_trained), "moving means"),
     ("05.3", (keep_copy, lambda folder: LATEST["model"]), "kept last"),
     ("05.3", (keep_objects, fetch_objects), "is a pickle"),
+    ("05.3", (keep_objects_in_a_zip, fetch_objects_from_a_zip), "is a pickle"),
+    ("05.3", (keep_by_folder, lambda folder: LATEST[folder]), "folder may have moved"),
+    ("05.3", (keep_export, fetch_export), "lost the layers"),
     ("06.1", lambda picture: picture.max() - picture, "lightest pixel"),
     ("06.2", centre_of_places, "Weigh each pixel"),
     ("06.3", vary_one, "have not changed"),

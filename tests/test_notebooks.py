@@ -311,3 +311,9 @@ def test_lesson_3_copies_its_errors_from_lesson_2():
     (copied,) = re.findall(r"^errors = (\{.+?\})$", source, re.MULTILINE | re.DOTALL)
     assert ast.literal_eval(copied) == errors
     assert len(errors) == 4
+
+
+def test_the_exports_of_lesson_5_stand_under_their_heading():
+    text = "\n".join(cell.source for cell in read(LESSONS[5]).cells)
+    _, _, section = text.partition("## For a machine without Keras")
+    assert "model.export(" in section.partition("\n## ")[0]
