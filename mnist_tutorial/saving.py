@@ -1,6 +1,5 @@
 """Load a network with errors that help, and let a killed training go on."""
 
-import contextlib
 import io
 import itertools
 import json
@@ -15,6 +14,8 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+
+from mnist_tutorial.folders import whole_or_not
 
 __all__ = ["NetworkFileError", "Resume", "load_network"]
 
@@ -339,17 +340,12 @@ class Resume(keras.callbacks.Callback):
         about = {"keras": keras.__version__, "epoch": epoch}
         about["made of"] = self._made_of(model)
         arrays = map(keras.ops.convert_to_numpy, _variables(model))
-        temporary = self.path.with_name(f"{self.path.name}.part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as stream:
+            with whole_or_not(self.path) as temporary, open(temporary, "wb") as stream:
                 np.savez(stream, *arrays, about=json.dumps(about))
                 stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.path)
+                os.fsync(stream.fileno())  # so that a power cut may come
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise NetworkFileError(
                 f"{self.path} cannot be written ({error.strerror or error}): make room "
                 "or name another file. A checkpoint from before is whole."
