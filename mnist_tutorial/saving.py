@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import shutil
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -96,7 +95,6 @@ def load_network(path, *, like=None, custom_objects=None):
     (None, 2)
     """
     path = Path(path).expanduser()
-    around = sys.exception()
     version, ending = _look(path)
     with tempfile.TemporaryDirectory() as folder:
         # Keras goes by the name, so give it one that fits.
@@ -112,7 +110,7 @@ def load_network(path, *, like=None, custom_objects=None):
                 )
                 break
             except _FAULTS as error:
-                reasons.append(_reason(_innermost(error, around)))
+                reasons.append(_reason(error))
         else:
             raise NetworkFileError(
                 f"{path}, saved by Keras {version}, cannot be rebuilt: {reasons[-1]}. "
@@ -222,15 +220,10 @@ def _refusal(path, what, way_out):
     return NetworkFileError(f"{path} {what}. {way_out}")
 
 
-def _innermost(error, around):
-    """Return the error that led to this one, after `around` was raised."""
-    while error.__context__ not in (None, around):
-        error = error.__context__
-    return error
-
-
 def _reason(error):
-    sentence = str(error).partition("\n")[0].partition(". ")[0]
+    # Around an error of a layer, Keras puts the whole plan of the network.
+    innermost = str(error).rpartition("Exception encountered: ")[2]
+    sentence = innermost.partition("\n")[0].partition(". ")[0]
     return sentence[:100].rstrip(".") or type(error).__name__
 
 
