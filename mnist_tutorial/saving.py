@@ -234,17 +234,13 @@ def _text(value):
 def _name_the_input(path):
     """Put the input of an old Sequential where today's Keras looks for it."""
     with h5py.File(path, "r+") as file:
-        network = json.loads(_text(file.attrs["model_config"]))
-        if network["class_name"] != "Sequential":
-            return
+        network = json.loads(file.attrs["model_config"])
         if isinstance(network["config"], list):
             network["config"] = {"name": "sequential", "layers": network["config"]}
-        layers = network["config"]["layers"]
-        if layers[0]["class_name"] != "InputLayer":
-            shape = layers[0]["config"].pop("batch_input_shape", None)
-            if shape is not None:
-                config = {"batch_shape": shape}
-                layers.insert(0, {"class_name": "InputLayer", "config": config})
+        first = network["config"]["layers"][0]
+        if first["class_name"] != "InputLayer":
+            shape = first["config"].pop("batch_input_shape", None)
+            network["config"].setdefault("build_input_shape", shape)
         file.attrs["model_config"] = json.dumps(network)
 
 
