@@ -1,9 +1,9 @@
 """Load a network with errors that help, and let a killed training go on."""
 
-import io
 import itertools
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -19,40 +19,19 @@ from mnist_tutorial.folders import whole_or_not
 __all__ = ["NetworkFileError", "Resume", "load_network"]
 
 _AGAIN = "Copy it again, or save the network anew."
-_BY_HAND = "Build the network in code, and fill it with"
-# What people bring instead, and the way out.
 _SERVED = (
-    "is a SavedModel, made for serving",
-    'keras.layers.TFSMLayer(folder, call_endpoint="serving_default") predicts with it.',
+    "is a SavedModel, made for serving. "
+    'keras.layers.TFSMLayer(folder, call_endpoint="serving_default") predicts with it.'
 )
-_CHECKPOINT = (
-    "is a checkpoint of TensorFlow",
-    "tf.train.load_checkpoint reads its numbers; the Keras 2 that wrote it can load it "
-    "and save it as .h5.",
-)
-_TORCH = ("comes from PyTorch", f"Load it there. {_BY_HAND} set_weights.")
-_PICKLE = (
-    "is a pickle, which may run any code",
-    "Save it where it was made, as .keras.",
-)
-_ARRAYS = ("holds arrays alone", f"{_BY_HAND} set_weights.")
-_PACKED = ("is packed", "Unpack it, and name what comes out.")
-# At which byte something stands by which each is known.
-_FOREIGN = [
-    (0, b"<", ("is a web page, perhaps one to log in", _AGAIN)),
-    (0, b"version https://git-lfs", ("is a pointer of Git LFS", "Run git lfs pull.")),
-    (0, b"model_checkpoint_path", _CHECKPOINT),
-    (0, b"\x80\x02\x8a\nl\xfc\x9cF", _TORCH),
-    (0, (b"\x80", b"x\x01", b"x^", b"x\x9c", b"x\xda"), _PICKLE),  # joblib packs it
-    (0, b"\x93NUMPY", _ARRAYS),
-    (0, b"\x08\x01\x12", _SERVED),
-    (0, b"\x08", ("looks like ONNX", "The package onnxruntime runs it.")),
-    (4, b"TFL3", ("is for LiteRT", "tf.lite.Interpreter runs it.")),
-    (8, b"{", ("comes from safetensors", f"{_BY_HAND} set_weights.")),
-    (0, (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"), _PACKED),
-    (257, b"ustar", _PACKED),
-    (0, b"{", ("is JSON without weights", "model_from_json reads what to_json wrote.")),
-]
+# What people bring instead, by how it begins, and the way out.
+_FOREIGN = {
+    rb"[\s\0]*\Z": f"is empty. {_AGAIN}",
+    rb"\s*<": f"is a web page, perhaps one to log in. {_AGAIN}",
+    rb"\s*{": "is JSON without weights. model_from_json reads what to_json wrote.",
+    rb"\x80": "is a pickle, which may run any code. Save the network as .keras.",
+    rb"\x08\x01\x12": _SERVED,
+    rb"....TFL3": "is for LiteRT. tf.lite.Interpreter runs it.",
+}
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
 _FAULTS = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError),
@@ -95,7 +74,15 @@ def load_network(path, *, like=None, custom_objects=None):
     (None, 2)
     """
     path = Path(path).expanduser()
-    version, ending = _look(path)
+    if not os.path.exists(path):
+        way_out = "Check the spelling; what is on the web, download first."
+        raise NetworkFileError(f"{path} does not exist. {way_out}")
+    try:
+        version, ending = _look(path)
+        _refuse_newer(path, version)
+    except _FAULTS as error:
+        what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
+        raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
     with tempfile.TemporaryDirectory() as folder:
         # Keras goes by the name, so give it one that fits.
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
@@ -131,93 +118,45 @@ def load_network(path, *, like=None, custom_objects=None):
 
 def _look(path):
     """Return which Keras saved a network, and its right ending; refuse all else."""
-    try:
-        content = b"" if path.is_dir() else path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        if path.parts[0] in ("http:", "https:"):
-            raise _refusal(path, "is an address", "Download it first.") from None
-        if path.with_name(f"{path.name}.index").exists():
-            raise _refusal(path, *_CHECKPOINT) from None
-        way_out = "Check the spelling, or save the network there."
-        raise _refusal(path, "does not exist", way_out) from None
-    except OSError as error:
-        what = f"cannot be opened ({error.strerror})"
-        raise _refusal(path, what, "Name another file.") from None
-    try:
-        if path.is_dir():
-            version, ending = _look_into_folder(path)
-        elif content.startswith(b"PK"):
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                version, ending = _look_into_zip(path, archive)
-        elif content.startswith(b"\x89HDF"):
-            with h5py.File(io.BytesIO(content)) as file:
-                version, ending = _look_into_hdf5(path, file)
-        else:
-            raise _refusal(path, *_called(content))
-        _refuse_newer(path, version)
-    except _FAULTS as error:
-        what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
-        raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
-    return version, ending
+    if path.is_dir():
+        return _look_into(path, path), ""
+    with path.open("rb") as stream:
+        start = stream.read(1000)
+        if start.startswith(b"PK"):
+            with zipfile.ZipFile(stream) as archive:
+                version = _look_into(path, zipfile.Path(archive))
+                for name in archive.namelist():
+                    archive.read(name)  # which checks its sum
+            return version, ".keras"
+        if start.startswith(b"\x89HDF"):
+            with h5py.File(stream) as file:
+                if "model_config" not in file.attrs:
+                    raise NetworkFileError(
+                        f"{path} is HDF5 without a network, perhaps weights alone. "
+                        "Build the network in code, and fill it with load_weights."
+                    )
+                version = file.attrs.get("keras_version", "1")
+            return version if isinstance(version, str) else version.decode(), ".h5"
+    for known, sentences in _FOREIGN.items():
+        if re.match(known, start, re.DOTALL):
+            raise NetworkFileError(f"{path} {sentences}")
+    raise NetworkFileError(
+        f"{path} is no network that Keras saved: it begins with {start[:20]!r}. "
+        f"{_AGAIN}"
+    )
 
 
-def _look_into_folder(path):
-    names = os.listdir(path)
-    if "config.json" in names and "metadata.json" in names:
-        metadata = json.loads((path / "metadata.json").read_bytes())
-        return metadata["keras_version"], ""
+def _look_into(path, folder):
+    """Return which Keras saved what is in a folder, unpacked or still in a zip."""
+    names = sorted(inside.name for inside in folder.iterdir())
+    if "metadata.json" in names:
+        return json.loads((folder / "metadata.json").read_bytes())["keras_version"]
     if "saved_model.pb" in names:
-        raise _refusal(path, *_SERVED)
-    if any(name.endswith(".index") for name in names):
-        raise _refusal(path, *_CHECKPOINT)
-    networks = [name for name in sorted(names) if name.endswith((".keras", ".h5"))]
-    if networks:
-        way_out = f"Name a file in it: {', '.join(networks[:3])}."
-        raise _refusal(path, "is a folder", way_out)
-    raise _refusal(path, "is a folder without a network", "Name another, or a file.")
-
-
-def _look_into_zip(path, archive):
-    names = archive.namelist()
-    if "config.json" in names:
-        for name in names:
-            archive.read(name)  # which checks its sum
-        metadata = json.loads(archive.read("metadata.json"))
-        return metadata["keras_version"], ".keras"
-    if any(name.endswith("data.pkl") for name in names):
-        raise _refusal(path, *_TORCH)
-    if names and all(name.endswith(".npy") for name in names):
-        raise _refusal(path, *_ARRAYS)
-    raise _refusal(path, f"is a zip file around {', '.join(names[:2])}", _PACKED[1])
-
-
-def _look_into_hdf5(path, file):
-    if "model_config" in file.attrs:
-        return _text(file.attrs.get("keras_version", "1")), ".h5"
-    if "layer_names" in file.attrs or "vars" in file:
-        raise _refusal(path, "holds weights alone", f"{_BY_HAND} load_weights.")
-    raise _refusal(path, "is an HDF5 file without a network", _AGAIN)
-
-
-def _called(content):
-    """Say what a file is that holds no network, and the way out."""
-    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not text.strip(b"\0"):
-        return "is empty", _AGAIN
-    for place, start, called in _FOREIGN:
-        if (content if place else text).startswith(start, place):
-            return called
-    # The foot of the table in which TensorFlow lists the numbers of a checkpoint.
-    if content.endswith(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"):
-        return _CHECKPOINT
-    line = text[:40].decode(errors="replace").splitlines()[0]
-    if line.isascii() and line.isprintable():
-        return f'is text and begins with "{line}"', _AGAIN
-    return "is no network that Keras saved", _AGAIN
-
-
-def _refusal(path, what, way_out):
-    return NetworkFileError(f"{path} {what}. {way_out}")
+        raise NetworkFileError(f"{path} {_SERVED}")
+    raise NetworkFileError(
+        f"{path} is a folder or zip file around {', '.join(names[:3]) or 'nothing'}. "
+        "Name a network; if it is in a zip file, unpack that first."
+    )
 
 
 def _reason(error):
@@ -225,10 +164,6 @@ def _reason(error):
     innermost = str(error).rpartition("Exception encountered: ")[2]
     sentence = innermost.partition("\n")[0].partition(". ")[0]
     return sentence[:100].rstrip(".") or type(error).__name__
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _name_the_input(path):
