@@ -182,18 +182,15 @@ def _name_the_input(path):
 class Resume(keras.callbacks.Callback):
     """Let a training that was killed go on as if it had never been.
 
-    At the end of each epoch a checkpoint takes the epoch, every variable of the network
-    (weights, moving averages, the random generator of each dropout) and every variable
-    of the optimizer, its learning rate included. A resumed training repeats the epoch
-    in which it was killed, and ends with the weights of an uninterrupted one, bit for
-    bit, given the same script, machine and number of threads.
+    At the end of each epoch a checkpoint takes the epoch and every variable of network
+    and optimizer, the random generator of each dropout included. As each epoch begins,
+    the generators of Python, NumPy and the backend are set from the seed and the epoch.
+    So a resumed training, which repeats the epoch in which it was killed, ends with the
+    weights of an uninterrupted one, bit for bit, given the same script, machine and
+    number of threads.
 
-    As each epoch begins, the random generators of Python, NumPy and the backend are
-    set from the seed and the epoch, so that whatever they shuffle is repeated too.
-
-    The checkpoint is an npz of plain numbers: loading it runs no code. It is written
-    to the side and renamed, so that a kill leaves the old one whole, or the new one.
-    What other callbacks remember is not in it.
+    The checkpoint is an npz of plain numbers: loading it runs no code. A kill leaves
+    the old one whole, or the new one. What other callbacks remember is not in it.
 
     Parameters
     ----------
@@ -261,8 +258,8 @@ class Resume(keras.callbacks.Callback):
         self._write(self.model, epoch + 1)
 
     def _write(self, model, epoch):
-        about = {"keras": keras.__version__, "epoch": epoch}
-        about["made of"] = self._made_of(model)
+        made_of = self._made_of(model)
+        about = {"keras": keras.__version__, "epoch": epoch, "made of": made_of}
         arrays = map(keras.ops.convert_to_numpy, _variables(model))
         try:
             with whole_or_not(self.path) as temporary, open(temporary, "wb") as stream:
