@@ -141,8 +141,7 @@ def _look(path):
         if re.match(known, start, re.DOTALL):
             raise NetworkFileError(f"{path} {sentences}")
     raise NetworkFileError(
-        f"{path} is no network that Keras saved: it begins with {start[:20]!r}. "
-        f"{_AGAIN}"
+        f"{path} is no network of Keras: it begins with {start[:20]!r}. {_AGAIN}"
     )
 
 

@@ -634,7 +634,7 @@ OTHERS = {
     "zeros": (written(bytes(99)), "is empty"),
     "blank": (written(b"\r\n"), "is empty"),
     "text": (written(b"import keras\nmodel = 1"), r"begins with b'import keras\nmodel"),
-    "anything": (written(b"\x00\x89\xff"), "is no network that Keras saved"),
+    "anything": (written(b"\x00\x89\xff"), "is no network of Keras"),
 }
 
 
