@@ -154,7 +154,7 @@ def _look_into(path, folder):
         raise NetworkFileError(f"{path} {_SERVED}")
     raise NetworkFileError(
         f"{path} is a folder or zip file around {', '.join(names[:3]) or 'nothing'}. "
-        "Name a network; if it is in a zip file, unpack that first."
+        "Name what Keras saved; what lies in a zip file has to be unpacked first."
     )
 
 
