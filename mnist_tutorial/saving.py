@@ -1,12 +1,10 @@
 """Load a network with errors that help, and let a killed training go on."""
 
-import contextlib
-import io
 import itertools
 import json
 import os
+import re
 import shutil
-import sys
 import tempfile
 import zipfile
 import zlib
@@ -16,43 +14,24 @@ import h5py
 import keras
 import numpy as np
 
+from mnist_tutorial.folders import whole_or_not
+
 __all__ = ["NetworkFileError", "Resume", "load_network"]
 
 _AGAIN = "Copy it again, or save the network anew."
-_BY_HAND = "Build the network in code, and fill it with"
-# What people bring instead, and the way out.
 _SERVED = (
-    "is a SavedModel, made for serving",
-    'keras.layers.TFSMLayer(folder, call_endpoint="serving_default") predicts with it.',
+    "is a SavedModel, made for serving. "
+    'keras.layers.TFSMLayer(folder, call_endpoint="serving_default") predicts with it.'
 )
-_CHECKPOINT = (
-    "is a checkpoint of TensorFlow",
-    "tf.train.load_checkpoint reads its numbers; the Keras 2 that wrote it can load it "
-    "and save it as .h5.",
-)
-_TORCH = ("comes from PyTorch", f"Load it there. {_BY_HAND} set_weights.")
-_PICKLE = (
-    "is a pickle, which may run any code",
-    "Save it where it was made, as .keras.",
-)
-_ARRAYS = ("holds arrays alone", f"{_BY_HAND} set_weights.")
-_PACKED = ("is packed", "Unpack it, and name what comes out.")
-# At which byte something stands by which each is known.
-_FOREIGN = [
-    (0, b"<", ("is a web page, perhaps one to log in", _AGAIN)),
-    (0, b"version https://git-lfs", ("is a pointer of Git LFS", "Run git lfs pull.")),
-    (0, b"model_checkpoint_path", _CHECKPOINT),
-    (0, b"\x80\x02\x8a\nl\xfc\x9cF", _TORCH),
-    (0, (b"\x80", b"x\x01", b"x^", b"x\x9c", b"x\xda"), _PICKLE),  # joblib packs it
-    (0, b"\x93NUMPY", _ARRAYS),
-    (0, b"\x08\x01\x12", _SERVED),
-    (0, b"\x08", ("looks like ONNX", "The package onnxruntime runs it.")),
-    (4, b"TFL3", ("is for LiteRT", "tf.lite.Interpreter runs it.")),
-    (8, b"{", ("comes from safetensors", f"{_BY_HAND} set_weights.")),
-    (0, (b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!"), _PACKED),
-    (257, b"ustar", _PACKED),
-    (0, b"{", ("is JSON without weights", "model_from_json reads what to_json wrote.")),
-]
+# What people bring instead, by how it begins, and the way out.
+_FOREIGN = {
+    rb"[\s\0]*\Z": f"is empty. {_AGAIN}",
+    rb"\s*<": f"is a web page, perhaps one to log in. {_AGAIN}",
+    rb"\s*{": "is JSON without weights. model_from_json reads what to_json wrote.",
+    rb"\x80": "is a pickle, which may run any code. Save the network as .keras.",
+    rb"\x08\x01\x12": _SERVED,
+    rb"....TFL3": "is for LiteRT. tf.lite.Interpreter runs it.",
+}
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
 _FAULTS = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError),
@@ -95,8 +74,15 @@ def load_network(path, *, like=None, custom_objects=None):
     (None, 2)
     """
     path = Path(path).expanduser()
-    around = sys.exception()
-    version, ending = _look(path)
+    if not os.path.exists(path):
+        way_out = "Check the spelling; what is on the web, download first."
+        raise NetworkFileError(f"{path} does not exist. {way_out}")
+    try:
+        version, ending = _look(path)
+        _refuse_newer(path, version)
+    except _FAULTS as error:
+        what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
+        raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
     with tempfile.TemporaryDirectory() as folder:
         # Keras goes by the name, so give it one that fits.
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
@@ -111,7 +97,7 @@ def load_network(path, *, like=None, custom_objects=None):
                 )
                 break
             except _FAULTS as error:
-                reasons.append(_reason(_innermost(error, around)))
+                reasons.append(_reason(error))
         else:
             raise NetworkFileError(
                 f"{path}, saved by Keras {version}, cannot be rebuilt: {reasons[-1]}. "
@@ -132,143 +118,78 @@ def load_network(path, *, like=None, custom_objects=None):
 
 def _look(path):
     """Return which Keras saved a network, and its right ending; refuse all else."""
-    try:
-        content = b"" if path.is_dir() else path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        if path.parts[0] in ("http:", "https:"):
-            raise _refusal(path, "is an address", "Download it first.") from None
-        if path.with_name(f"{path.name}.index").exists():
-            raise _refusal(path, *_CHECKPOINT) from None
-        way_out = "Check the spelling, or save the network there."
-        raise _refusal(path, "does not exist", way_out) from None
-    except OSError as error:
-        what = f"cannot be opened ({error.strerror})"
-        raise _refusal(path, what, "Name another file.") from None
-    try:
-        if path.is_dir():
-            version, ending = _look_into_folder(path)
-        elif content.startswith(b"PK"):
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                version, ending = _look_into_zip(path, archive)
-        elif content.startswith(b"\x89HDF"):
-            with h5py.File(io.BytesIO(content)) as file:
-                version, ending = _look_into_hdf5(path, file)
-        else:
-            raise _refusal(path, *_called(content))
-        _refuse_newer(path, version)
-    except _FAULTS as error:
-        what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
-        raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
-    return version, ending
+    if path.is_dir():
+        return _look_into(path, path), ""
+    with path.open("rb") as stream:
+        start = stream.read(1000)
+        if start.startswith(b"PK"):
+            with zipfile.ZipFile(stream) as archive:
+                version = _look_into(path, zipfile.Path(archive))
+                for name in archive.namelist():
+                    archive.read(name)  # which checks its sum
+            return version, ".keras"
+        if start.startswith(b"\x89HDF"):
+            with h5py.File(stream) as file:
+                if "model_config" not in file.attrs:
+                    raise NetworkFileError(
+                        f"{path} is HDF5 without a network, perhaps weights alone. "
+                        "Build the network in code, and fill it with load_weights."
+                    )
+                version = file.attrs.get("keras_version", "1")
+            return version if isinstance(version, str) else version.decode(), ".h5"
+    for known, sentences in _FOREIGN.items():
+        if re.match(known, start, re.DOTALL):
+            raise NetworkFileError(f"{path} {sentences}")
+    raise NetworkFileError(
+        f"{path} is no network of Keras: it begins with {start[:20]!r}. {_AGAIN}"
+    )
 
 
-def _look_into_folder(path):
-    names = os.listdir(path)
-    if "config.json" in names and "metadata.json" in names:
-        metadata = json.loads((path / "metadata.json").read_bytes())
-        return metadata["keras_version"], ""
+def _look_into(path, folder):
+    """Return which Keras saved what is in a folder, unpacked or still in a zip."""
+    names = sorted(inside.name for inside in folder.iterdir())
+    if "metadata.json" in names:
+        return json.loads((folder / "metadata.json").read_bytes())["keras_version"]
     if "saved_model.pb" in names:
-        raise _refusal(path, *_SERVED)
-    if any(name.endswith(".index") for name in names):
-        raise _refusal(path, *_CHECKPOINT)
-    networks = [name for name in sorted(names) if name.endswith((".keras", ".h5"))]
-    if networks:
-        way_out = f"Name a file in it: {', '.join(networks[:3])}."
-        raise _refusal(path, "is a folder", way_out)
-    raise _refusal(path, "is a folder without a network", "Name another, or a file.")
-
-
-def _look_into_zip(path, archive):
-    names = archive.namelist()
-    if "config.json" in names:
-        for name in names:
-            archive.read(name)  # which checks its sum
-        metadata = json.loads(archive.read("metadata.json"))
-        return metadata["keras_version"], ".keras"
-    if any(name.endswith("data.pkl") for name in names):
-        raise _refusal(path, *_TORCH)
-    if names and all(name.endswith(".npy") for name in names):
-        raise _refusal(path, *_ARRAYS)
-    raise _refusal(path, f"is a zip file around {', '.join(names[:2])}", _PACKED[1])
-
-
-def _look_into_hdf5(path, file):
-    if "model_config" in file.attrs:
-        return _text(file.attrs.get("keras_version", "1")), ".h5"
-    if "layer_names" in file.attrs or "vars" in file:
-        raise _refusal(path, "holds weights alone", f"{_BY_HAND} load_weights.")
-    raise _refusal(path, "is an HDF5 file without a network", _AGAIN)
-
-
-def _called(content):
-    """Say what a file is that holds no network, and the way out."""
-    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not text.strip(b"\0"):
-        return "is empty", _AGAIN
-    for place, start, called in _FOREIGN:
-        if (content if place else text).startswith(start, place):
-            return called
-    # The foot of the table in which TensorFlow lists the numbers of a checkpoint.
-    if content.endswith(b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"):
-        return _CHECKPOINT
-    line = text[:40].decode(errors="replace").splitlines()[0]
-    if line.isascii() and line.isprintable():
-        return f'is text and begins with "{line}"', _AGAIN
-    return "is no network that Keras saved", _AGAIN
-
-
-def _refusal(path, what, way_out):
-    return NetworkFileError(f"{path} {what}. {way_out}")
-
-
-def _innermost(error, around):
-    """Return the error that led to this one, after `around` was raised."""
-    while error.__context__ not in (None, around):
-        error = error.__context__
-    return error
+        raise NetworkFileError(f"{path} {_SERVED}")
+    raise NetworkFileError(
+        f"{path} is a folder or zip file around {', '.join(names[:3]) or 'nothing'}. "
+        "Name what Keras saved; what lies in a zip file has to be unpacked first."
+    )
 
 
 def _reason(error):
-    sentence = str(error).partition("\n")[0].partition(". ")[0]
+    # Around an error of a layer, Keras puts the whole plan of the network.
+    innermost = str(error).rpartition("Exception encountered: ")[2]
+    sentence = innermost.partition("\n")[0].partition(". ")[0]
     return sentence[:100].rstrip(".") or type(error).__name__
-
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _name_the_input(path):
     """Put the input of an old Sequential where today's Keras looks for it."""
     with h5py.File(path, "r+") as file:
-        network = json.loads(_text(file.attrs["model_config"]))
-        if network["class_name"] != "Sequential":
-            return
+        network = json.loads(file.attrs["model_config"])
         if isinstance(network["config"], list):
             network["config"] = {"name": "sequential", "layers": network["config"]}
-        layers = network["config"]["layers"]
-        if layers[0]["class_name"] != "InputLayer":
-            shape = layers[0]["config"].pop("batch_input_shape", None)
-            if shape is not None:
-                config = {"batch_shape": shape}
-                layers.insert(0, {"class_name": "InputLayer", "config": config})
+        first = network["config"]["layers"][0]
+        if first["class_name"] != "InputLayer":
+            shape = first["config"].pop("batch_input_shape", None)
+            network["config"].setdefault("build_input_shape", shape)
         file.attrs["model_config"] = json.dumps(network)
 
 
 class Resume(keras.callbacks.Callback):
     """Let a training that was killed go on as if it had never been.
 
-    At the end of each epoch a checkpoint takes the epoch, every variable of the network
-    (weights, moving averages, the random generator of each dropout) and every variable
-    of the optimizer, its learning rate included. A resumed training repeats the epoch
-    in which it was killed, and ends with the weights of an uninterrupted one, bit for
-    bit, given the same script, machine and number of threads.
+    At the end of each epoch a checkpoint takes the epoch and every variable of network
+    and optimizer, the random generator of each dropout included. As each epoch begins,
+    the generators of Python, NumPy and the backend are set from the seed and the epoch.
+    So a resumed training, which repeats the epoch in which it was killed, ends with the
+    weights of an uninterrupted one, bit for bit, given the same script, machine and
+    number of threads.
 
-    As each epoch begins, the random generators of Python, NumPy and the backend are
-    set from the seed and the epoch, so that whatever they shuffle is repeated too.
-
-    The checkpoint is an npz of plain numbers: loading it runs no code. It is written
-    to the side and renamed, so that a kill leaves the old one whole, or the new one.
-    What other callbacks remember is not in it.
+    The checkpoint is an npz of plain numbers: loading it runs no code. A kill leaves
+    the old one whole, or the new one. What other callbacks remember is not in it.
 
     Parameters
     ----------
@@ -336,20 +257,15 @@ class Resume(keras.callbacks.Callback):
         self._write(self.model, epoch + 1)
 
     def _write(self, model, epoch):
-        about = {"keras": keras.__version__, "epoch": epoch}
-        about["made of"] = self._made_of(model)
+        made_of = self._made_of(model)
+        about = {"keras": keras.__version__, "epoch": epoch, "made of": made_of}
         arrays = map(keras.ops.convert_to_numpy, _variables(model))
-        temporary = self.path.with_name(f"{self.path.name}.part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(temporary, "wb") as stream:
+            with whole_or_not(self.path) as temporary, open(temporary, "wb") as stream:
                 np.savez(stream, *arrays, about=json.dumps(about))
                 stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, self.path)
+                os.fsync(stream.fileno())  # so that a power cut may come
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
             raise NetworkFileError(
                 f"{self.path} cannot be written ({error.strerror or error}): make room "
                 "or name another file. A checkpoint from before is whole."
