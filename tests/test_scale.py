@@ -348,10 +348,12 @@ def test_a_missing_process_is_one_sentence_instead_of_a_trace(program):
 
 
 def test_the_last_lines_of_a_failing_program_are_shown(program, capsys):
-    path = program("for i in range(3000): print(i)\nsys.exit(3)")
+    path = program(
+        "for i in range(3000): print(i)\nprint('end', end='')\nsys.exit(3)"
+    )
     with pytest.raises(ScaleError):
         launch(path, processes=1)
-    assert capsys.readouterr().out.splitlines() == [str(i) for i in range(3000)]
+    assert capsys.readouterr().out.splitlines() == [*map(str, range(3000)), "end"]
 
 
 def test_a_program_that_leaves_a_child_behind_is_not_waited_for(program, capsys):
