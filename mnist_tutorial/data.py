@@ -18,7 +18,7 @@ from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read
 from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "find_source", "load_mnist"]
+__all__ = ["DigitData", "MnistDataError", "find_source", "load_mnist", "pin_source"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -129,7 +129,7 @@ def load_mnist(source=None):
     ((60000, 28, 28), [7, 2, 1])
     """
     if source is None:
-        source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip(_WRAP) or None
+        source = _named_source() or None
     if source is None:
         return _load_cached() or _download() or _load_stand_in(announce=True)
     place = find_source(source)
@@ -143,6 +143,10 @@ def load_mnist(source=None):
             "transposed; Fashion-MNIST and KMNIST show other things than digits.)"
         )
     return data
+
+
+def _named_source():
+    return os.environ.get("MNIST_TUTORIAL_DATA", "").strip(_WRAP)
 
 
 def find_source(source):
@@ -189,6 +193,33 @@ def find_source(source):
     found = "does not exist, or is in a folder that you may not open"
     cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
     raise complaint(Path(cleaned).absolute(), found, cure)
+
+
+def pin_source():
+    """Load the digits, and let programs that are started from here find the same.
+
+    They may start in another folder, and need not ask the network again.
+
+    Returns
+    -------
+    str
+        The name of the digits, as `DigitData` has it.
+
+    Raises
+    ------
+    MnistDataError
+        If the place that the variable names is not usable.
+
+    Examples
+    --------
+    >>> pin_source()  # doctest: +SKIP
+    'MNIST'
+    """
+    name = load_mnist().name
+    source = "stand-in" if name == "stand-in" else _named_source()
+    if source:
+        os.environ["MNIST_TUTORIAL_DATA"] = str(find_source(source))
+    return name
 
 
 def _read(path):

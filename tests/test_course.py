@@ -181,10 +181,7 @@ def test_outputs_of_other_digits_are_not_stored(course, monkeypatch):
 
 
 def test_store(course, tmp_path, monkeypatch):
-    class Digits:
-        name = "MNIST"
-
-    monkeypatch.setattr(course, "load_mnist", Digits)
+    monkeypatch.setattr(course, "pin_source", lambda: "MNIST")
     before = (tmp_path / "notebooks" / "00_fails.ipynb").read_bytes()
     with pytest.raises(SystemExit):
         run(course, monkeypatch, "--store")

@@ -361,6 +361,29 @@ def test_a_relative_path_means_the_same_in_each_folder(
     assert load_mnist("own/mnist.npz").name == "MNIST"
 
 
+def test_a_pinned_path_holds_for_programs_in_another_folder(
+    tmp_path, arrays, monkeypatch
+):
+    path = npz(tmp_path / "own/mnist.npz", arrays)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", " 'own/mnist.npz' ")
+    assert data.pin_source() == "MNIST"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == str(path)
+
+
+@pytest.mark.parametrize("blank", ["", '""'])
+def test_without_a_variable_the_stand_in_alone_is_pinned(
+    blank, tmp_path, arrays, monkeypatch
+):
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", blank)
+    cache = npz(tmp_path / "cache/mnist.npz", arrays)
+    assert data.pin_source() == "MNIST"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == blank
+    cache.unlink()
+    assert data.pin_source() == "stand-in"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == "stand-in"
+
+
 @pytest.mark.parametrize("address", ["https://example.org/mnist.npz", "s3://a/b.npz"])
 def test_an_address_has_to_be_downloaded_first(address):
     with pytest.raises(MnistDataError, match="Download it first") as caught:
