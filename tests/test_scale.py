@@ -444,7 +444,9 @@ def test_kubernetes_job_gives_every_pod_its_place():
         assert path.startswith(mount["mountPath"] + "/")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.skipif(
+    os.name == "nt" or not shutil.which("bash"), reason="Slurm runs on Linux"
+)
 def test_slurm_script_gives_every_task_its_place(tmp_path):
     stubs = {
         "scontrol": 'test "$*" = "show hostnames node[1-2]"\necho node1\necho node2',

@@ -48,7 +48,7 @@ def printing(pairs):
 def rules():
     return dict(
         re.findall(
-            r"^\[(.+)\]\nregex: (.+)\nreplace: ", RULES.read_text(), re.MULTILINE
+            r"^\[(.+)\]\nregex: (.+)\nreplace: ", RULES.read_text("utf-8"), re.MULTILINE
         )
     )
 

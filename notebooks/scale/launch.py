@@ -33,7 +33,9 @@ def launch(program, *arguments, processes=2, on_start=None):
         address = f"127.0.0.1:{server.getsockname()[1]}"
     command = [sys.executable, os.fspath(program), *map(str, arguments)]
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # On Windows, what a program leaves behind may hold its file.
+        temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
         outputs = [folder / f"{rank}.out" for rank in range(processes)]
         logs = [folder / f"{rank}.err" for rank in range(processes)]
         children = []
