@@ -78,6 +78,7 @@ def measure_run(recipe_name, epochs, seed, quick):
         "gflops": round(6 * cost * seen / seconds / 1e9, 2),
         "peak_memory_mb": round(memory / 1e6),
         "right": right,
+        "tested": len(y_test),
         "accuracy": right / len(y_test),
     }
 
@@ -109,12 +110,15 @@ def interval(scores, n):
 
 def multiply_adds(model):
     """Count the multiplications of a network's kernels for one image."""
-    kernels = [layer for layer in model.layers if hasattr(layer, "kernel")]
-    # Each output position of a convolution uses the whole kernel once.
-    return sum(
-        math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
-        for layer in kernels
-    )
+    count = 0
+    for layer in model.layers:
+        if hasattr(layer, "layers"):  # a network in this one
+            count += multiply_adds(layer)
+        elif hasattr(layer, "kernel"):
+            # Each output position of a convolution uses the whole kernel once.
+            positions = math.prod(layer.output.shape[1:-1])
+            count += positions * math.prod(layer.kernel.shape)
+    return count
 
 
 def peak_memory():
@@ -228,7 +232,8 @@ def summarise(report):
             key: statistics.mean(run[key] for run in runs)
             for key in ("seconds", "cpu_seconds", "images_per_second", "gflops")
         }
-        tested = round(runs[0]["right"] / runs[0]["accuracy"])
+        # Runs were kept without this number while all were of MNIST's test images.
+        tested = runs[0].get("tested", 10_000)
         scores = [run["accuracy"] for run in runs]
         row = {
             "name": name,
