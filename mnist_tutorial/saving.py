@@ -54,10 +54,8 @@ _FOREIGN = [
     (0, b"{", ("is JSON without weights", "model_from_json reads what to_json wrote.")),
 ]
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
-_FAULTS = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError),
-    *(ImportError, RuntimeError, zipfile.BadZipFile, zlib.error),
-)
+_FAULTS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError)
+_FAULTS += (ImportError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class NetworkFileError(Exception):
