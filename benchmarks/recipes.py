@@ -345,6 +345,7 @@ def draw(rows, title):
     from mnist_tutorial.plotting import COLOURS, describe
 
     figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    # Each point has its interval, and its name on the side where there is room.
     for row in rows:
         ours = row["name"] in ("fast", "accurate", "reader")
         low, high = row["interval"]
@@ -367,6 +368,7 @@ def draw(rows, title):
             fontsize=9,
             fontweight="bold" if ours else "normal",
         )
+    # Logarithmic both ways, with plain numbers.
     ax.set(xscale="log", yscale="log", title=title)
     ax.set_xlabel("CPU seconds of training")
     ax.set_ylabel("test images read wrong, %")
@@ -374,6 +376,7 @@ def draw(rows, title):
     _plain_ticks(ax.xaxis, [1, 3, 10, 30, 100, 300, 1_000, 3_000])
     _plain_ticks(ax.yaxis, [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64])
     ax.grid(alpha=0.3)
+    # The same in words.
     points = "; ".join(
         f"{row['name']} {1 - row['accuracy']:.2%} in {row['cpu_seconds']:.0f} CPU s"
         for row in rows
