@@ -19,7 +19,7 @@ from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read
 from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "load_mnist"]
+__all__ = ["DigitData", "MnistDataError", "load_mnist", "pin_source"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -130,7 +130,7 @@ def load_mnist(source=None):
     """
     if source is None:
         source = os.environ.get("MNIST_TUTORIAL_DATA", "")
-    place = find_source(source)
+    place = _find(source)
     if place is None:
         return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
@@ -146,9 +146,9 @@ def load_mnist(source=None):
     return _pack(arrays, "other digits")
 
 
-def find_source(source):
+def _find(source):
     """Return the path that a text means, or "stand-in"; None if it is blank."""
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike)) or "\0" in str(source):
         cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
         raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
     text = os.fspath(source).strip(" \t\r\n\"'“”")
@@ -166,6 +166,29 @@ def find_source(source):
     found = "does not exist, or is in a folder that you may not open"
     cure = "Check the spelling, or set MNIST_TUTORIAL_DATA to the copy you have."
     raise complaint(path.absolute(), found, cure)
+
+
+def pin_source():
+    """Load the digits, and let programs started from here find the same.
+
+    They may start in another folder, and need not ask the network again.
+
+    Returns
+    -------
+    str
+        The name of the digits, as `DigitData` has it.
+
+    Examples
+    --------
+    >>> pin_source()  # doctest: +SKIP
+    'MNIST'
+    """
+    name = load_mnist().name
+    source = os.environ.get("MNIST_TUTORIAL_DATA", "")
+    place = name if name == "stand-in" else _find(source)
+    if place is not None:
+        os.environ["MNIST_TUTORIAL_DATA"] = str(place)
+    return name
 
 
 def _is_mnist(arrays):

@@ -41,10 +41,16 @@ def quiet_start():
     TensorFlow writes notes about processors and graphics cards straight to the
     process's standard error, past Python and whatever the log level. Inside this
     context they go to a temporary file. If the body raises, they are shown after
-    all: they may say why. TensorFlow's devices are looked at, so their memory and
-    threads have to be configured before or in here.
+    all: they may say why.
 
-    Keras is told to use TensorFlow unless ``KERAS_BACKEND`` says otherwise.
+    What else it does lasts for the whole process:
+
+    - Keras is told to use TensorFlow, unless ``KERAS_BACKEND`` says otherwise;
+    - TensorFlow, to report errors alone, unless ``TF_CPP_MIN_LOG_LEVEL`` does;
+    - ``%tensorboard``, to start the program beside this Python, if there is one,
+      unless ``TENSORBOARD_BINARY`` names another;
+    - at the end, TensorFlow's devices are looked at, if it was imported: their
+      memory and threads have to be configured before or in here.
 
     Examples
     --------

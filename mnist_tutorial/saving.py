@@ -33,10 +33,8 @@ _FOREIGN = {
     rb"....TFL3": "is for LiteRT. tf.lite.Interpreter runs it.",
 }
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
-_FAULTS = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError),
-    *(ImportError, RuntimeError, zipfile.BadZipFile, zlib.error),
-)
+_FAULTS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError)
+_FAULTS += (ImportError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class NetworkFileError(Exception):

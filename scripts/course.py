@@ -3,7 +3,6 @@
 import argparse
 import base64
 import io
-import os
 import sys
 import time
 from pathlib import Path
@@ -15,8 +14,8 @@ from pages import Site, title_of, write_pdf
 from PIL import Image
 from tqdm import tqdm
 
-from mnist_tutorial import MnistDataError, load_mnist
-from mnist_tutorial.data import find_source
+from mnist_tutorial import MnistDataError
+from mnist_tutorial.data import pin_source
 from mnist_tutorial.folders import whole_or_not
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,21 +110,13 @@ def chosen(lessons):
 
 
 def find_digits(arguments):
-    """Return the name of the digits that lessons will find, and let kernels find them.
-
-    Kernels start in another folder, and need not ask the network again.
-    """
+    """Return the name of the digits that all kernels will find."""
     try:
-        digits = load_mnist().name
+        digits = pin_source()
     except MnistDataError as error:
         sys.exit(str(error))
     if arguments.store and digits != "MNIST":
         sys.exit(f"Stored outputs come from MNIST, and here are {digits}.")
-    source = os.environ.get("MNIST_TUTORIAL_DATA", "").strip()
-    if digits == "stand-in":
-        os.environ["MNIST_TUTORIAL_DATA"] = "stand-in"
-    elif source:
-        os.environ["MNIST_TUTORIAL_DATA"] = str(find_source(source))
     return digits
 
 

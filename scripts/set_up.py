@@ -13,9 +13,9 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 STAMP = os.path.join(VENV, "installed-from")
-VENV_PYTHON = os.path.join(
-    VENV, *(["Scripts", "python.exe"] if os.name == "nt" else ["bin", "python"])
-)
+VENV_PYTHON = os.path.join(VENV, "bin", "python")
+if os.name == "nt":
+    VENV_PYTHON = os.path.join(VENV, "Scripts", "python.exe")
 
 
 # For this environment alone: no question about news on the first screen, and no

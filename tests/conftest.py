@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -16,9 +17,9 @@ QUIET = [
 
 
 def missing(what):
-    """Skip, saying why; but CI must not skip it."""
+    """Skip, saying why; but CI has a browser on Linux, and must not skip it there."""
     message = f"no browser test: {what}"
-    if os.environ.get("CI"):
+    if os.environ.get("CI") and sys.platform == "linux":
         pytest.fail(message)
     pytest.skip(message)
 

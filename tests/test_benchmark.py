@@ -28,6 +28,7 @@ def measured(seed, seconds, right):
         "gflops": 5.0,
         "peak_memory_mb": 700 + seed,
         "right": right,
+        "tested": 10_000,
         "accuracy": right / 10_000,
     }
 
@@ -197,12 +198,18 @@ def test_summary(bench, monkeypatch, tmp_path, capsys):
 
 
 def test_fewer_test_images_make_wider_intervals_and_a_figure(bench, monkeypatch):
-    few = measured(0, 1.0, 9_800) | {"name": "fast", "right": 4_900}
+    few = measured(0, 1.0, 9_800) | {"name": "fast", "right": 4_900, "tested": 5_000}
     report = {"runs": [few], "peak_gflops": 50.0}
     rows = bench.summarise(report)
     low, high = rows[0]["interval"]
     assert (low, high) == pytest.approx((0.97612, 0.98388), abs=1e-4)
     bench.draw(rows)
+
+
+def test_a_run_that_read_nothing_right_has_a_row(bench):
+    none = measured(0, 1.0, 0) | {"name": "fast"}
+    (row,) = bench.summarise({"runs": [none], "peak_gflops": 50.0})
+    assert row["accuracy"] == 0
 
 
 def test_the_interval_joins_the_luck_of_seeds_and_images(bench):
@@ -232,6 +239,18 @@ def test_costs_are_those_by_hand(bench):
 
     expected = 26 * 26 * 9 * 32 + 24 * 24 * 9 * 32 * 64 + 9_216 * 128 + 128 * 10
     assert bench.multiply_adds(RECIPES["cnn_3x3"].build()) == expected
+
+
+def test_a_network_in_a_network_costs_what_it_costs_alone(bench):
+    import keras
+    from keras import layers
+
+    inner = [layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(8)]
+    head = layers.Dense(10)
+    shape = keras.Input((28, 28, 1))
+    nested = keras.Sequential([shape, keras.Sequential(inner), head])
+    expected = 26 * 26 * 9 * 4 + 26 * 26 * 4 * 8 + 8 * 10
+    assert bench.multiply_adds(nested) == expected
 
 
 def test_figure(bench, monkeypatch, tmp_path):
@@ -305,6 +324,7 @@ def test_a_real_run(bench):
     assert run["seconds"] > 0
     assert run["cpu_seconds"] > 0
     assert 0 < run["accuracy"] < 1
+    assert run["right"] == round(run["accuracy"] * run["tested"])
 
 
 def test_strangers_pictures_are_counted_by_kind(tmp_path, monkeypatch, capsys):

@@ -340,6 +340,29 @@ def test_a_relative_path_means_the_same_in_each_folder(
     assert load_mnist("own/mnist.npz").name == "MNIST"
 
 
+def test_a_pinned_path_holds_for_programs_in_another_folder(
+    tmp_path, arrays, monkeypatch
+):
+    path = npz(tmp_path / "own/mnist.npz", arrays)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", " 'own/mnist.npz' ")
+    assert data.pin_source() == "MNIST"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == str(path)
+
+
+@pytest.mark.parametrize("blank", ["", '""'])
+def test_without_a_variable_the_stand_in_alone_is_pinned(
+    blank, tmp_path, arrays, monkeypatch
+):
+    monkeypatch.setenv("MNIST_TUTORIAL_DATA", blank)
+    cache = npz(tmp_path / "cache/mnist.npz", arrays)
+    assert data.pin_source() == "MNIST"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == blank
+    cache.unlink()
+    assert data.pin_source() == "stand-in"
+    assert os.environ["MNIST_TUTORIAL_DATA"] == "stand-in"
+
+
 @pytest.mark.parametrize("address", ["https://example.org/mnist.npz", "s3://a/b.npz"])
 def test_an_address_has_to_be_downloaded_first(address):
     with pytest.raises(MnistDataError, match="Download it first") as caught:
@@ -816,7 +839,9 @@ def test_a_flipped_byte_in_mnist_itself_is_found(key, tmp_path, arrays):
         load_mnist(path)
 
 
-@pytest.mark.parametrize("source", [5, 2.5, b"mnist.npz", ["mnist.npz"], IMAGES])
+@pytest.mark.parametrize(
+    "source", [5, 2.5, b"mnist.npz", "mnist\0.npz", ["mnist.npz"], IMAGES]
+)
 def test_something_that_is_no_path_is_refused(source):
     with pytest.raises(MnistDataError, match="is no path"):
         load_mnist(source)

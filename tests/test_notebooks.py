@@ -275,9 +275,10 @@ def sources():
     """Each notebook's and each module's code, by name."""
     for path in NOTEBOOKS:
         yield path.name, "\n".join(cell.source for cell in code_cells(read(path)))
-    for folder in ("mnist_tutorial", "benchmarks", "scripts"):
-        for path in sorted((ROOT / folder).glob("*.py")):
-            yield path.name, path.read_text(encoding="utf-8")
+    for folder in ("mnist_tutorial", "notebooks", "benchmarks", "scripts"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            yield name, path.read_text(encoding="utf-8")
 
 
 def test_no_test_array_is_validated_on():

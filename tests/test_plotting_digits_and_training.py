@@ -1,5 +1,6 @@
-"""What each helper drew, read back out of the Axes."""
+"""What is drawn of digits and training, and what holds for every helper."""
 
+import inspect
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib import colors
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from mnist_tutorial import plotting
 
@@ -322,109 +325,6 @@ def test_a_history_without_the_metric_is_refused(history, message):
         plotting.plot_history(history)
 
 
-# --- probabilities -----------------------------------------------------------
-
-CERTAIN = np.array([0, 0, 0.25, 0, 0, 0, 0, 0.746, 0.004, 0], np.float32)
-
-
-def test_probabilities_are_ten_bars_with_the_answer_marked(ax):
-    assert plotting.plot_probabilities(CERTAIN, label=7, ax=ax) is ax
-    np.testing.assert_allclose([bar.get_height() for bar in ax.patches], CERTAIN)
-    shown = [text.get_text() for text in ax.texts]
-    assert shown == ["", "", "25%", "", "", "", "", "75%", "", ""]
-    assert [bar.get_hatch() for bar in ax.patches].count("//") == 1
-    assert ax.patches[7].get_hatch() == "//"
-    title, x, y = words(ax)
-    assert (title, x, y) == ("The network reads a 7", "digit (label: 7)", "probability")
-    bold = [tick.get_fontweight() == "bold" for tick in ax.get_xticklabels()]
-    assert bold == [digit == 7 for digit in range(10)]
-    assert plotting.description(ax.figure) == (
-        "Ten bars of probability: the network reads a 7 at 75%, and the label is 7."
-    )
-
-
-def test_probabilities_need_no_label(ax):
-    plotting.plot_probabilities(CERTAIN, ax=ax)
-    assert words(ax)[1] == "digit"
-    assert plotting.description(ax.figure).endswith("reads a 7 at 75%.")
-
-
-@pytest.mark.parametrize(
-    "probabilities",
-    [[[0.1] * 10], [0.1] * 9, [0.2] * 10, [2, -1] + [0] * 8, [np.nan] * 10],
-)
-def test_what_are_no_ten_probabilities_is_refused(probabilities):
-    with pytest.raises(ValueError, match="ten probabilities with the sum 1"):
-        plotting.plot_probabilities(probabilities)
-
-
-@pytest.mark.parametrize("label", [-1, 10, 2.5])
-def test_a_label_that_is_no_digit_is_refused(label):
-    with pytest.raises(ValueError, match="label must be a digit"):
-        plotting.plot_probabilities(CERTAIN, label=label)
-
-
-# --- all of them -------------------------------------------------------------
-
-
-def test_readings_draw_each_picture_above_its_probabilities():
-    pictures = [np.zeros((40, 30), np.uint8), np.full((28, 28), 255, np.uint8)]
-    p = [np.eye(10)[4], np.full(10, 0.1)]
-    figure = plotting.plot_readings(pictures, p, ["photo", "squeezed"])
-    photo, squeezed, left, right = figure.axes
-    np.testing.assert_array_equal(photo.images[0].get_array(), pictures[0])
-    np.testing.assert_array_equal(squeezed.images[0].get_array(), pictures[1])
-    assert photo.images[0].get_clim() == (0, 255)
-    assert photo.get_title() == "photo"
-    assert [bar.get_height() for bar in left.patches] == list(p[0])
-    assert [bar.get_height() for bar in right.patches] == list(p[1])
-    assert left.get_xlabel() == "reads 4: 100%"
-    assert left.patches[4].get_hatch()
-    assert plotting.description(figure) == (
-        "2 pictures, each above ten bars of probability: photo, read as 4; squeezed, "
-        "read as 0."
-    )
-
-
-@pytest.mark.parametrize(("n", "names"), [(0, []), (2, ["one"])])
-def test_readings_refuse_what_does_not_match(n, names):
-    with pytest.raises(ValueError, match="as many of each"):
-        plotting.plot_readings([np.zeros((9, 9))] * n, [np.eye(10)[0]] * n, names)
-
-
-DRAWERS = {
-    "digits": lambda: plotting.plot_digits(np.ones((1, 28, 28))),
-    "balance": lambda: plotting.plot_class_balance(np.arange(10)).figure,
-    "pixels": lambda: plotting.plot_pixels(np.ones((28, 28), np.uint8)).figure,
-    "history": lambda: plotting.plot_history(HISTORY).figure,
-    "probabilities": lambda: plotting.plot_probabilities(CERTAIN).figure,
-    "readings": lambda: plotting.plot_readings([np.zeros((9, 9))], [CERTAIN], ["one"]),
-}
-
-
-@pytest.mark.parametrize("drawer", DRAWERS)
-def test_every_helper_makes_a_figure_of_its_own_that_describes_itself(drawer):
-    other = plt.figure()
-    figure = DRAWERS[drawer]()
-    assert figure is not other
-    assert not other.axes
-    assert plotting.description(figure).endswith(".")
-    figure.draw_without_rendering()
-
-
-def test_colours_are_those_of_okabe_and_ito():
-    orange, sky, green, yellow = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
-    blue, vermillion, purple = "#0072B2", "#D55E00", "#CC79A7"
-    palette = {orange, sky, green, yellow, blue, vermillion, purple}
-    assert set(plotting.COLOURS) <= palette
-
-
-@pytest.mark.parametrize(("digit", "words"), [(7, "a 7"), (8, "an 8")])
-def test_the_article_fits_the_digit(digit, words):
-    p = np.eye(10)[digit]
-    assert plotting.plot_probabilities(p).get_title() == f"The network reads {words}"
-
-
 @pytest.mark.parametrize("kind", [np.array, tuple])
 def test_history_may_hold_any_sequence(kind):
     ax = plotting.plot_history({"loss": kind([3.0, 1.0]), "val_loss": kind([2.0, 2.0])})
@@ -442,6 +342,53 @@ def test_history_draws_on_a_log_scale(ax):
     ax.set(xscale="log", yscale="log")
     plotting.plot_history({"loss": [3, 1]}, ax=ax)
     ax.figure.draw_without_rendering()
+
+
+# --- all of them -------------------------------------------------------------
+
+
+# What each helper is drawn with here.
+DIGIT = np.eye(28)[np.newaxis]
+CERTAIN = np.eye(10)[7]
+DRAWERS = {
+    "plot_class_balance": [np.arange(10)],
+    "plot_confusion": [[1, 2], [1, 7]],
+    "plot_digits": [DIGIT],
+    "plot_embedding": [np.eye(2), [3, 8]],
+    "plot_heat": [DIGIT, DIGIT, ["for 3"]],
+    "plot_history": [HISTORY],
+    "plot_mistakes": [DIGIT, [1], [CERTAIN]],
+    "plot_pixels": [np.ones((28, 28), np.uint8)],
+    "plot_probabilities": [CERTAIN],
+    "plot_readings": [[np.zeros((9, 9))], [CERTAIN], ["one"]],
+    "plot_tiles": [np.ones((2, 2, 4))],
+}
+
+
+def test_every_helper_is_among_these():
+    helpers = [name for name in plotting.__all__ if name.startswith("plot_")]
+    assert [*DRAWERS] == helpers
+
+
+@pytest.mark.parametrize("name", DRAWERS)
+def test_every_helper_makes_a_figure_of_its_own_that_describes_itself(name):
+    other = plt.figure()
+    helper = getattr(plotting, name)
+    drawn = helper(*DRAWERS[name])
+    takes_axes = "ax" in inspect.signature(helper).parameters
+    assert isinstance(drawn, Axes if takes_axes else Figure)
+    figure = drawn.get_figure()
+    assert figure is not other
+    assert not other.axes
+    assert plotting.description(figure).endswith(".")
+    figure.draw_without_rendering()
+
+
+def test_colours_are_those_of_okabe_and_ito():
+    orange, sky, green, yellow = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+    blue, vermillion, purple = "#0072B2", "#D55E00", "#CC79A7"
+    palette = {orange, sky, green, yellow, blue, vermillion, purple}
+    assert set(plotting.COLOURS) <= palette
 
 
 @pytest.mark.parametrize(

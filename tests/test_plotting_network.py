@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
@@ -36,11 +38,17 @@ def model():
     )
 
 
+runs_scripts = pytest.mark.skipif(
+    os.name == "nt", reason="a script is no program on Windows"
+)
+
+
 def test_graphviz_is_missing_where_dot_is_not_on_the_path(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not has_graphviz()
 
 
+@runs_scripts
 def test_graphviz_is_missing_where_dot_fails(monkeypatch, tmp_path):
     dot = tmp_path / "dot"
     dot.write_text("#!/bin/sh\nexit 1\n")
@@ -49,6 +57,7 @@ def test_graphviz_is_missing_where_dot_fails(monkeypatch, tmp_path):
     assert not has_graphviz()
 
 
+@runs_scripts
 def test_graphviz_is_there_where_dot_answers(monkeypatch, tmp_path):
     dot = tmp_path / "dot"
     dot.write_text("#!/bin/sh\necho a picture\n")

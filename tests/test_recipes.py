@@ -315,12 +315,15 @@ def test_our_own_recipes(name, images):
     assert model.count_params() == recipe.parameters
     assert model.output_shape == (None, 10)
     assert recipe.smoothing == 0.1
+    assert (recipe.batch_size, type(model.optimizer)) == (128, keras.optimizers.Adam)
     epochs = (recipe.epochs, recipe.plain_epochs)
     if name == "fast":
         assert epochs == (1, 0)
         assert recipe.jiggled is None
     elif name == "reader":
         assert epochs == (4, 1)
+        strokes = {"slant": 0.25, "wave": 1, "pen": 0.8, "fade": 0.4}
+        assert recipe.jiggled == {"turn": 15, "zoom": 0.1, "shift": 1.5} | strokes
         images, probabilities = recipe.others()
         assert images.shape == (16_000, 28, 28)
         assert images.dtype == np.uint8

@@ -98,6 +98,13 @@ def test_settings_that_cannot_be_shared(arguments, count, words):
         train.check(train.read_options(arguments), Job(count))
 
 
+def test_a_training_that_is_alone_ends_in_order(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--batch", "0"])
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("left without order"))
+    with pytest.raises(SystemExit, match=r"^process 0 cannot train: 0 has"):
+        train.main()
+
+
 def test_only_jax_joins_processes(monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "tensorflow")
     train.check(train.read_options([]), Job(1))
@@ -348,10 +355,10 @@ def test_a_missing_process_is_one_sentence_instead_of_a_trace(program):
 
 
 def test_the_last_lines_of_a_failing_program_are_shown(program, capsys):
-    path = program("for i in range(3000): print(i)\nsys.exit(3)")
+    path = program("for i in range(3000): print(i)\nprint('end', end='')\nsys.exit(3)")
     with pytest.raises(ScaleError):
         launch(path, processes=1)
-    assert capsys.readouterr().out.splitlines() == [str(i) for i in range(3000)]
+    assert capsys.readouterr().out.splitlines() == [*map(str, range(3000)), "end"]
 
 
 def test_a_program_that_leaves_a_child_behind_is_not_waited_for(program, capsys):
@@ -437,7 +444,9 @@ def test_kubernetes_job_gives_every_pod_its_place():
         assert path.startswith(mount["mountPath"] + "/")
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+@pytest.mark.skipif(
+    os.name == "nt" or not shutil.which("bash"), reason="Slurm runs on Linux"
+)
 def test_slurm_script_gives_every_task_its_place(tmp_path):
     stubs = {
         "scontrol": 'test "$*" = "show hostnames node[1-2]"\necho node1\necho node2',

@@ -1,5 +1,6 @@
 """The set-up: three lists of packages that agree, and commands that help."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,6 +90,32 @@ def test_markers_in_the_lock_ask_only_what_holds_for_whole_systems():
 def test_lock_holds_the_full_tensorflow():
     assert "tensorflow" in ENTRIES
     assert not {"tensorflow-cpu", "tensorflow-intel", "tf-nightly"} & set(ENTRIES)
+
+
+# --- pyproject.toml ----------------------------------------------------------
+
+
+def packages_imported(path):
+    """Return the names of the packages that a Python file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_every_package_that_is_imported_is_declared():
+    folders = ("mnist_tutorial", "notebooks", "scripts", "benchmarks", "tests")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.py")]
+    ours = {"mnist_tutorial", "scale", *(path.stem for path in files)}
+    found = set().union(*map(packages_imported, files))
+    found -= ours | sys.stdlib_module_names
+    distributions = packages_distributions()
+    names = {distributions.get(name, [name])[0] for name in found}
+    optional = {"pillow-heif"}  # as its error message says
+    assert {canonicalize_name(name) for name in names} - optional <= {*REQUIREMENTS}
 
 
 # --- environment.yml ---------------------------------------------------------

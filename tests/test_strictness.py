@@ -1,5 +1,6 @@
 """That the comparison of outputs compares: each kind of harm has to be noticed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def printing(pairs):
 def rules():
     return dict(
         re.findall(
-            r"^\[(.+)\]\nregex: (.+)\nreplace: ", RULES.read_text(), re.MULTILINE
+            r"^\[(.+)\]\nregex: (.+)\nreplace: ", RULES.read_text("utf-8"), re.MULTILINE
         )
     )
 
@@ -89,6 +90,18 @@ def test_figures_are_never_sanitized(text):
     assert not any(re.search(regex, text) for regex in rules().values())
 
 
+def our_pytest(*arguments, **variables):
+    """Run pytest with this project's settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("tests", "claims"),
     [
@@ -97,12 +110,29 @@ def test_figures_are_never_sanitized(text):
     ],
 )
 def test_the_last_line_speaks_of_notebooks_only_where_some_ran(tests, claims):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = our_pytest(tests)
     assert " passed" in done.stdout
     assert ("Notebooks ran on" in done.stdout) == claims
+
+
+def test_on_other_digits_no_output_is_compared():
+    lesson = "notebooks/00_start_here.ipynb"
+    done = our_pytest(lesson, MNIST_TUTORIAL_DATA="stand-in")
+    assert done.returncode == 0, done.stdout
+    assert "ran on stand-in: only errors counted, no output was" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["tests/test_folders.py"], 0),
+        (["notebooks/00_start_here.ipynb", "--collect-only"], 0),
+        (["notebooks/00_start_here.ipynb"], 4),
+    ],
+)
+def test_only_notebooks_that_run_need_the_digits_first(arguments, code):
+    done = our_pytest(*arguments, MNIST_TUTORIAL_DATA="nowhere")
+    assert done.returncode == code, done.stdout
+    wrong = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+    assert len(wrong) == (code == 4)
+    assert all("nowhere does not exist" in line for line in wrong)

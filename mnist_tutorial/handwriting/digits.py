@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_tutorial.handwriting.page import find_ink, find_marks
+from mnist_tutorial.handwriting.ink import find_ink, find_marks
 from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]

@@ -183,7 +183,9 @@ def _shrink(picture):
         grey, alpha = grey[..., 0], grey[..., 1] / 255
         seen = (grey * alpha).sum() / max(alpha.sum(), 1)
         # What is mostly transparent is a drawing, to be laid on what shows it up.
-        ground = seen if alpha.mean() > 0.5 else 255 if seen < 128 else 0
+        ground = 255 if seen < 128 else 0
+        if alpha.mean() > 0.5:
+            ground = seen
         grey = grey * alpha + ground * (1 - alpha)
     # A large picture becomes smaller; a tiny one a whole number of times larger.
     longer = max(grey.shape)

@@ -1,7 +1,7 @@
 """Draw what the lessons show: the one door to every plot of the course.
 
-Every helper takes an optional ``ax``, returns the Axes (or the Figure, where it needs
-several), and leaves on it one sentence that says what is to be seen.
+What draws on one Axes takes an optional ``ax`` and returns it; what needs several makes
+a Figure and returns that. Either says in words, left on it, what is to be seen.
 """
 
 from mnist_tutorial.plotting.answers import (

@@ -37,6 +37,7 @@ def plot_history(histories, *, metric="loss", ax=None):
             raise ValueError(f"the history holds no {metric!r}: it has {known}")
     if ax is None:
         ax = new_axes((5, 3.4))
+    # One look for each part, one colour and marker for each model.
     looks = {
         "training": {"linestyle": "-"},
         "validation": {"linestyle": "--", "mfc": "white"},
@@ -57,6 +58,7 @@ def plot_history(histories, *, metric="loss", ax=None):
             ax.plot(range(1, len(values) + 1), values, label=label, **style)
             spoken.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
             most = max(most, len(values))
+    # Words around it, and whole numbers for epochs.
     ax.set(title=f"{metric.capitalize()} by epoch", xlabel="epoch", ylabel=metric)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)

@@ -33,7 +33,9 @@ def launch(program, *arguments, processes=2, on_start=None):
         address = f"127.0.0.1:{server.getsockname()[1]}"
     command = [sys.executable, os.fspath(program), *map(str, arguments)]
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # On Windows, what a program leaves behind may hold its file.
+        temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(temporary))
         outputs = [folder / f"{rank}.out" for rank in range(processes)]
         logs = [folder / f"{rank}.err" for rank in range(processes)]
         children = []
@@ -72,8 +74,8 @@ def _watch(children, readers, logs):
     """Print lines until all have ended; raise as soon as one has failed."""
     while True:
         codes = [child.poll() for child in children]
-        for reader in readers:
-            _print_new_lines(reader)
+        for reader, code in zip(readers, codes, strict=True):
+            _print_new_lines(reader, ended=code is not None)
         # The one that was killed (below 0) comes before those that left for it.
         failed = [(code, rank) for rank, code in enumerate(codes) if code]
         if failed:
@@ -85,16 +87,16 @@ def _watch(children, readers, logs):
         time.sleep(0.05)
 
 
-def _print_new_lines(reader):
-    """Print the whole lines that were written since the last call."""
+def _print_new_lines(reader, ended):
+    """Print the lines written since the last call: whole ones, until all has ended."""
     while True:
         place = reader.tell()
         line = reader.readline()
-        if not line.endswith("\n"):
+        if not line.endswith("\n") and not (line and ended):
             reader.seek(place)
             return
         if not line.startswith("[Gloo]"):  # JAX's link, which reports for duty
-            print(line, end="", flush=True)
+            print(line.removesuffix("\n"), flush=True)
 
 
 def _last_words(code, rank, log):

@@ -13,7 +13,7 @@ from mnist_tutorial.handwriting import (
     digits_from_image,
     fit_digit,
 )
-from mnist_tutorial.handwriting.page import find_ink
+from mnist_tutorial.handwriting.ink import find_ink
 from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
 
 HEIGHT, WIDTH = 600, 800
