@@ -1,5 +1,7 @@
 """Vary images a little each time they are shown, so that a network sees more hands."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -127,9 +129,7 @@ class Jiggled(keras.utils.PyDataset):
         Images left over at an epoch's end are not shown in that epoch.
     seed : int
     jiggled_epochs : int, optional
-        After so many epochs, images are shown as they are. None: never.
-    first_epoch : int
-        Epochs that are done, where ``fit`` goes on from its ``initial_epoch``.
+        After so many epochs, images are shown as they are.
     **how
         For `jiggle`: how far images may vary.
 
@@ -146,16 +146,14 @@ class Jiggled(keras.utils.PyDataset):
     2
     """
 
-    def __init__(
-        self, x, y, batch_size, seed=0, jiggled_epochs=None, first_epoch=0, **how
-    ):
+    def __init__(self, x, y, batch_size, seed=0, jiggled_epochs=math.inf, **how):
         super().__init__()
         if len(x) < batch_size:
             raise ValueError(f"{len(x)} images do not fill a batch of {batch_size}")
         self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
         self.seed, self.jiggled_epochs = seed, jiggled_epochs
-        self.next_epoch = first_epoch
-        self._begin(first_epoch)
+        self.next_epoch = 0
+        self._begin(0)  # Keras looks at a batch before it begins.
 
     def on_epoch_begin(self):
         """Draw the next epoch's order; Keras calls this once an epoch, not more."""
@@ -175,7 +173,7 @@ class Jiggled(keras.utils.PyDataset):
         """Return batch `index`: images and labels."""
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
-        if self.jiggled_epochs is not None and self.epoch >= self.jiggled_epochs:
+        if self.epoch >= self.jiggled_epochs:
             return self.x[chosen].astype("float32"), self.y[chosen]
         rng = np.random.default_rng([self.seed, self.epoch, index])
         return jiggle(self.x[chosen], rng, **self.how), self.y[chosen]

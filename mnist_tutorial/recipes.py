@@ -72,15 +72,6 @@ class Recipe:
     others: Callable | None = None
     steps_per_execution: int = 1
 
-    def __post_init__(self):
-        """Refuse what `train` could not keep."""
-        if self.jiggled is not None and self.validation_split:
-            raise ValueError("a recipe that jiggles its images holds none out itself")
-
-    def images_learnt(self, n):
-        """Return how many of `n` images ``fit`` learns from, as Keras counts them."""
-        return math.floor(n * (1 - self.validation_split))
-
     def build(self, steps=1):
         """Return the network, untrained, compiled for one-hot labels and so many steps.
 
@@ -118,7 +109,7 @@ class Recipe:
             What this recipe returned for as many images and epochs. It starts anew, as
             if just built: many networks fill TensorFlow's memory, and one does not.
         **options
-            For ``keras.Model.fit``, such as ``verbose`` or ``initial_epoch``.
+            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``.
 
         Returns
         -------
@@ -142,29 +133,23 @@ class Recipe:
                 images = images.astype("float32") / 255
             x, y = np.concatenate([x, images]), np.concatenate([y, probabilities])
         if self.jiggled is None:
-            steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
-            data = {
-                "x": x,
-                "y": y,
-                "batch_size": self.batch_size,
-                "validation_split": self.validation_split,
-            }
+            learnt = math.floor(len(x) * (1 - self.validation_split))  # as Keras counts
+            steps = math.ceil(learnt / self.batch_size)
         else:
-            batches = Jiggled(
-                x,
-                y,
-                self.batch_size,
-                seed=seed,
-                jiggled_epochs=epochs - self.plain_epochs,
-                first_epoch=options.get("initial_epoch", 0),
-                **self.jiggled,
-            )
-            steps = len(batches)
-            # In an order of its own already.
-            data = {"x": batches, "shuffle": False}
+            plain_from = epochs - self.plain_epochs
+            x = Jiggled(x, y, self.batch_size, seed, plain_from, **self.jiggled)
+            y, steps = None, len(x)
         model = _anew(model, self.build(steps=epochs * steps))
         options.setdefault("verbose", 0)
-        history = model.fit(**data, epochs=epochs, **options)
+        history = model.fit(
+            x,
+            y,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            validation_split=self.validation_split,
+            shuffle=self.jiggled is None,  # Jiggled has an order of its own.
+            **options,
+        )
         return model, history
 
 
