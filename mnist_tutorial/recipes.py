@@ -20,8 +20,6 @@ from mnist_tutorial.saving import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
 
-AT_HAND = "fast"  # what lessons train when they need a network
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -362,7 +360,7 @@ RECIPES = {
 }
 
 
-def network_at_hand(digits, folder=None, *, name=AT_HAND):
+def network_at_hand(digits, folder=None, *, name="fast"):
     """Return a trained network, for lessons about something else than training.
 
     It is trained once, on all training images but the last 5,000; after that it is
@@ -403,10 +401,7 @@ def network_at_hand(digits, folder=None, *, name=AT_HAND):
         # For lessons, whose labels are whole numbers. What it trained with is over.
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         if not path.exists():
-            _keep(model, path)
-            # Load it as next time: a loaded network names its weights otherwise.
-            kept = _kept(path, recipe)
-            model = model if kept is None else kept
+            model = _keep(model, path)
     keras.utils.set_random_seed(0)
     return model
 
@@ -426,20 +421,19 @@ def _kept(path, recipe):
     if not path.exists():
         return None
     try:
-        model = load_network(path)
-        if model.count_params() == recipe.parameters:
-            return model
-        print(f"{path} holds another network.")
+        return load_network(path, like=recipe.build())
     except NetworkFileError as error:
-        print(error)
-    print("It is left as it is, and a new network is trained for now.")
-    return None
+        print(f"{error}\nIt is left as it is, and a new network is trained for now.")
+        return None
 
 
 def _keep(model, path):
-    """Save the network whole or not at all; where there is no place, say so."""
+    """Save the network whole or not at all; return it as it is loaded next time."""
     try:
         with whole_or_not(path) as temporary:
             model.save(temporary)
     except OSError as error:
         print(f"The network is not kept for next time: {path} ({error.strerror}).")
+        return model
+    # A loaded network names its weights otherwise.
+    return load_network(path)
