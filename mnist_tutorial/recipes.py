@@ -31,14 +31,11 @@ class Recipe:
         Takes nothing and returns new layers, all after the input.
     optimizer : callable
         Takes the number of training steps and returns a new optimizer.
-    batch_size, epochs : int
+    batch_size, epochs, parameters : int
         As published, or as chosen: see benchmarks/NOTES.md.
-    parameters : int
-        How many the network must have.
     source : str
-        Where the recipe comes from.
     validation_split : float
-        The share of the training images that the recipe holds out itself.
+        The share of the training images that ``fit`` holds out.
     smoothing : float
         The share of each one-hot label that is spread over all ten digits.
     jiggled : dict, optional
@@ -53,8 +50,8 @@ class Recipe:
 
     Examples
     --------
-    >>> RECIPES["cnn_3x3"].batch_size, RECIPES["cnn_3x3"].epochs
-    (128, 2)
+    >>> RECIPES["fast"].epochs, RECIPES["fast"].build().count_params()
+    (1, 80730)
     """
 
     layers: Callable
@@ -71,13 +68,7 @@ class Recipe:
     steps_per_execution: int = 1
 
     def build(self, steps=1):
-        """Return the network, untrained, compiled for one-hot labels and so many steps.
-
-        Examples
-        --------
-        >>> RECIPES["fast"].build().count_params()
-        80730
-        """
+        """Return the network, compiled for one-hot labels and so many steps."""
         # Named, so that networks which a lesson builds are numbered from the start.
         images = keras.Input((28, 28, 1), name="images")
         model = keras.Sequential([images, *self.layers()], name="digit_reader")
@@ -156,15 +147,11 @@ def _anew(model, fresh):
     if model is None:
         return fresh
     if getattr(model, "planned", None) != fresh.planned:
-        raise ValueError(
-            "this network was built for another recipe or number of steps: leave "
-            "`model` out."
-        )
+        raise ValueError("built for another recipe or step count: leave `model` out")
     fresh.optimizer.build(fresh.trainable_variables)
-    old = [*model.variables, *model.optimizer.variables]
-    new = [*fresh.variables, *fresh.optimizer.variables]
-    for variable, value in zip(old, new, strict=True):
-        variable.assign(value)
+    for part, new in [(model, fresh), (model.optimizer, fresh.optimizer)]:
+        for variable, value in zip(part.variables, new.variables, strict=True):
+            variable.assign(value)
     return model
 
 
@@ -190,7 +177,7 @@ def one_cycle(steps, peak=0.02):
     up = steps // 4
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=peak / 10,
-        decay_steps=max(steps - up, 1),
+        decay_steps=steps - up,
         warmup_target=peak,
         warmup_steps=up,
     )
