@@ -125,6 +125,8 @@ class Jiggled(keras.utils.PyDataset):
     seed : int
     jiggled_epochs : int, optional
         After so many epochs, images are shown as they are.
+    first_epoch : int
+        Epochs that are done, where ``fit`` goes on from its ``initial_epoch``.
     **how
         For `jiggle`: how far images may vary.
 
@@ -141,14 +143,16 @@ class Jiggled(keras.utils.PyDataset):
     2
     """
 
-    def __init__(self, x, y, batch_size, seed=0, jiggled_epochs=math.inf, **how):
+    def __init__(
+        self, x, y, batch_size, seed=0, jiggled_epochs=math.inf, first_epoch=0, **how
+    ):
         super().__init__()
         if len(x) < batch_size:
             raise ValueError(f"{len(x)} images do not fill a batch of {batch_size}")
         self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
         self.seed, self.jiggled_epochs = seed, jiggled_epochs
-        self.next_epoch = 0
-        self._begin(0)  # Keras looks at a batch before it begins.
+        self.next_epoch = first_epoch
+        self._begin(first_epoch)  # Keras looks at a batch before it begins.
 
     def on_epoch_begin(self):
         """Draw the next epoch's order: Keras calls this once an epoch."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_tutorial.augmentation import Jiggled, jiggle
+from mnist_tutorial.saving import Resume
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ class Shown(keras.Model):
         return {"loss": keras.ops.zeros(())}
 
 
-def show(data, epochs, each):
+def show(data, epochs, initial_epoch=0, each=len):
     """Return what `each` says of every epoch's batches in a real training."""
     model, said = Shown(), []
     model.compile(run_eagerly=True)
@@ -143,7 +144,14 @@ def show(data, epochs, each):
         model.batches = []
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=at_the_end)
-    model.fit(data, epochs=epochs, callbacks=[callback], shuffle=False, verbose=0)
+    model.fit(
+        data,
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        callbacks=[callback],
+        shuffle=False,
+        verbose=0,
+    )
     return said
 
 
@@ -156,6 +164,46 @@ def test_every_epoch_has_its_own_order_and_every_image_once():
     orders = show(Jiggled(x, np.arange(20), batch_size=5, seed=1), 3, each=labels)
     assert all(sorted(order) == list(range(20)) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
+
+
+def test_a_training_that_goes_on_is_shown_what_was_left():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 28, 28, 1), np.float32), np.arange(20)
+
+    def all_of_it(batches):
+        return [part.tobytes() for batch in batches for part in batch]
+
+    whole = show(Jiggled(x, y, 5, seed=1, jiggled_epochs=3), 4, each=all_of_it)
+    data = Jiggled(x, y, 5, seed=1, jiggled_epochs=3, first_epoch=2)
+    assert show(data, 4, initial_epoch=2, each=all_of_it) == whole[2:]
+
+
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 28, 28, 1), np.float32), np.arange(20) % 10
+
+    def train(name, epochs):
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                keras.layers.Flatten(),
+                keras.layers.Dropout(0.2),
+                keras.layers.Dense(10, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        resume = Resume(tmp_path / name)
+        done = resume.start(model)
+        data = Jiggled(x, y, 5, jiggled_epochs=3, first_epoch=done)
+        options = {"initial_epoch": done, "callbacks": [resume], "verbose": 0}
+        model.fit(data, epochs=epochs, **options)
+        return model.get_weights()
+
+    whole = train("whole", 4)
+    train("killed", 2)
+    for one, other in zip(whole, train("killed", 4), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_batches_depend_on_seed_and_epoch_alone(spot):
