@@ -1,5 +1,7 @@
 """Vary images a little each time they are shown, so that a network sees more hands."""
 
+import math
+
 import keras
 import numpy as np
 
@@ -53,10 +55,9 @@ def jiggle(
     >>> jiggle(images, np.random.default_rng(0)).shape
     (5, 28, 28, 1)
     """
-    shape = images.shape
-    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 1:
-        raise ValueError(f"images must have shape (n, side, side, 1), not {shape}")
-    n, size = len(images), images.shape[1]
+    n, size = images.shape[:2]
+    if images.shape != (n, size, size, 1):
+        raise ValueError(f"images must be (n, side, side, 1), not {images.shape}")
     varied = rng.random(n) < share
 
     def draw(reach):
@@ -74,7 +75,9 @@ def jiggle(
     rows = sin * x + (lean * sin + cos) * y + draw(shift)
     columns = cos * x + (lean * cos - sin) * y + draw(shift)
     if wave:
-        weights = _knot_weights(size)
+        # Each knot moves the pixels around it, farther ones less, along a cosine.
+        place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
+        weights = (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
         knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
         down, right = weights @ knots @ weights.T
         rows = rows + down
@@ -89,12 +92,6 @@ def _with_other_pens(images, wider):
     thick = np.maximum.reduce(windows) - images
     thin = images - np.minimum.reduce(windows)
     return images + np.where(wider > 0, wider * thick, wider * thin).astype("float32")
-
-
-def _knot_weights(size):
-    """Return how much each of the knots moves each pixel, shape (size, KNOTS)."""
-    place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
-    return (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
 
 
 def _sample(images, rows, columns):
@@ -116,18 +113,18 @@ class Jiggled(keras.utils.PyDataset):
     """Batches of jiggled images, in a new order and newly jiggled in every epoch.
 
     Both depend on `seed` and the epoch alone, as long as ``fit`` is told
-    ``shuffle=False``: it would shuffle the batches once more. (A seeded ``fit`` on
-    plain arrays repeats one and the same order in every epoch.)
+    ``shuffle=False``: it would shuffle the batches once more.
 
     Parameters
     ----------
-    x : ndarray of float32, shape (n, 28, 28, 1)
+    x : ndarray, shape (n, 28, 28, 1)
+        Shown as float32.
     y : ndarray, shape (n, ...)
     batch_size : int
         Images left over at an epoch's end are not shown in that epoch.
     seed : int
     jiggled_epochs : int, optional
-        After so many epochs, images are shown as they are. None: never.
+        After so many epochs, images are shown as they are.
     first_epoch : int
         Epochs that are done, where ``fit`` goes on from its ``initial_epoch``.
     **how
@@ -147,7 +144,7 @@ class Jiggled(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, x, y, batch_size, seed=0, jiggled_epochs=None, first_epoch=0, **how
+        self, x, y, batch_size, seed=0, jiggled_epochs=math.inf, first_epoch=0, **how
     ):
         super().__init__()
         if len(x) < batch_size:
@@ -155,10 +152,10 @@ class Jiggled(keras.utils.PyDataset):
         self.x, self.y, self.batch_size, self.how = x, y, batch_size, how
         self.seed, self.jiggled_epochs = seed, jiggled_epochs
         self.next_epoch = first_epoch
-        self._begin(first_epoch)
+        self._begin(first_epoch)  # Keras looks at a batch before it begins.
 
     def on_epoch_begin(self):
-        """Draw the next epoch's order; Keras calls this once an epoch, not more."""
+        """Draw the next epoch's order: Keras calls this once an epoch."""
         self._begin(self.next_epoch)
         self.next_epoch += 1
 
@@ -175,7 +172,8 @@ class Jiggled(keras.utils.PyDataset):
         """Return batch `index`: images and labels."""
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
-        if self.jiggled_epochs is not None and self.epoch >= self.jiggled_epochs:
-            return self.x[chosen].astype("float32"), self.y[chosen]
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        return jiggle(self.x[chosen], rng, **self.how), self.y[chosen]
+        images, labels = self.x[chosen].astype("float32"), self.y[chosen]
+        if self.epoch < self.jiggled_epochs:
+            rng = np.random.default_rng([self.seed, self.epoch, index])
+            images = jiggle(images, rng, **self.how)
+        return images, labels

@@ -8,7 +8,6 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,8 +18,6 @@ from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.saving import NetworkFileError, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
-
-AT_HAND = "fast"  # what lessons train when they need a network
 
 
 @dataclass(frozen=True)
@@ -33,14 +30,11 @@ class Recipe:
         Takes nothing and returns new layers, all after the input.
     optimizer : callable
         Takes the number of training steps and returns a new optimizer.
-    batch_size, epochs : int
+    batch_size, epochs, parameters : int
         As published, or as chosen: see benchmarks/NOTES.md.
-    parameters : int
-        How many the network must have.
     source : str
-        Where the recipe comes from.
     validation_split : float
-        The share of the training images that the recipe holds out itself.
+        The share of the training images that ``fit`` holds out.
     smoothing : float
         The share of each one-hot label that is spread over all ten digits.
     jiggled : dict, optional
@@ -55,8 +49,8 @@ class Recipe:
 
     Examples
     --------
-    >>> RECIPES["cnn_3x3"].batch_size, RECIPES["cnn_3x3"].epochs
-    (128, 2)
+    >>> RECIPES["fast"].epochs, RECIPES["fast"].build().count_params()
+    (1, 80730)
     """
 
     layers: Callable
@@ -72,23 +66,8 @@ class Recipe:
     others: Callable | None = None
     steps_per_execution: int = 1
 
-    def __post_init__(self):
-        """Refuse what `train` could not keep."""
-        if self.jiggled is not None and self.validation_split:
-            raise ValueError("a recipe that jiggles its images holds none out itself")
-
-    def images_learnt(self, n):
-        """Return how many of `n` images ``fit`` learns from, as Keras counts them."""
-        return math.floor(n * (1 - self.validation_split))
-
     def build(self, steps=1):
-        """Return the network, untrained, compiled for one-hot labels and so many steps.
-
-        Examples
-        --------
-        >>> RECIPES["fast"].build().count_params()
-        80730
-        """
+        """Return the network, compiled for one-hot labels and so many steps."""
         # Named, so that networks which a lesson builds are numbered from the start.
         images = keras.Input((28, 28, 1), name="images")
         model = keras.Sequential([images, *self.layers()], name="digit_reader")
@@ -118,7 +97,7 @@ class Recipe:
             What this recipe returned for as many images and epochs. It starts anew, as
             if just built: many networks fill TensorFlow's memory, and one does not.
         **options
-            For ``keras.Model.fit``, such as ``verbose`` or ``initial_epoch``.
+            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``.
 
         Returns
         -------
@@ -142,29 +121,23 @@ class Recipe:
                 images = images.astype("float32") / 255
             x, y = np.concatenate([x, images]), np.concatenate([y, probabilities])
         if self.jiggled is None:
-            steps = math.ceil(self.images_learnt(len(x)) / self.batch_size)
-            data = {
-                "x": x,
-                "y": y,
-                "batch_size": self.batch_size,
-                "validation_split": self.validation_split,
-            }
+            learnt = math.floor(len(x) * (1 - self.validation_split))  # as Keras counts
+            steps = math.ceil(learnt / self.batch_size)
         else:
-            batches = Jiggled(
-                x,
-                y,
-                self.batch_size,
-                seed=seed,
-                jiggled_epochs=epochs - self.plain_epochs,
-                first_epoch=options.get("initial_epoch", 0),
-                **self.jiggled,
-            )
-            steps = len(batches)
-            # In an order of its own already.
-            data = {"x": batches, "shuffle": False}
+            plain_from = epochs - self.plain_epochs
+            x = Jiggled(x, y, self.batch_size, seed, plain_from, **self.jiggled)
+            y, steps = None, len(x)
         model = _anew(model, self.build(steps=epochs * steps))
         options.setdefault("verbose", 0)
-        history = model.fit(**data, epochs=epochs, **options)
+        history = model.fit(
+            x,
+            y,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            validation_split=self.validation_split,
+            shuffle=self.jiggled is None,  # Jiggled has an order of its own.
+            **options,
+        )
         return model, history
 
 
@@ -173,15 +146,11 @@ def _anew(model, fresh):
     if model is None:
         return fresh
     if getattr(model, "planned", None) != fresh.planned:
-        raise ValueError(
-            "this network was built for another recipe or number of steps: leave "
-            "`model` out."
-        )
+        raise ValueError("built for another recipe or step count: leave `model` out")
     fresh.optimizer.build(fresh.trainable_variables)
-    old = [*model.variables, *model.optimizer.variables]
-    new = [*fresh.variables, *fresh.optimizer.variables]
-    for variable, value in zip(old, new, strict=True):
-        variable.assign(value)
+    for part, new in [(model, fresh), (model.optimizer, fresh.optimizer)]:
+        for variable, value in zip(part.variables, new.variables, strict=True):
+            variable.assign(value)
     return model
 
 
@@ -207,7 +176,7 @@ def one_cycle(steps, peak=0.02):
     up = steps // 4
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=peak / 10,
-        decay_steps=max(steps - up, 1),
+        decay_steps=steps - up,
         warmup_target=peak,
         warmup_steps=up,
     )
@@ -377,19 +346,17 @@ RECIPES = {
 }
 
 
-def network_at_hand(digits, folder=None, *, name=AT_HAND):
+def network_at_hand(digits, name="fast"):
     """Return a trained network, for lessons about something else than training.
 
-    It is trained once, on all training images but the last 5,000; after that it is
-    loaded. Either way the weights are the same, and random numbers are seeded with 0.
+    It is trained once, on all training images but the last 5,000, and kept in the
+    course's ``models/``; after that it is loaded. Either way the weights are the same,
+    and random numbers are seeded with 0. A file that does not fit is passed over.
 
     Parameters
     ----------
     digits : mnist_tutorial.data.DigitData
         What to train on; the file is named after it.
-    folder : str or path-like, optional
-        Where the network is kept; the course's ``models/`` by default. A file that
-        does not fit is passed over, and left as it is.
     name : str
         Of the recipe, one of `RECIPES`.
 
@@ -406,8 +373,7 @@ def network_at_hand(digits, folder=None, *, name=AT_HAND):
     file = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
         file += f"-{hashlib.sha256(x).hexdigest()[:8]}"
-    folder = course_folder("models") if folder is None else Path(folder)
-    path = folder / f"{file}.keras"
+    path = course_folder("models") / f"{file}.keras"
     model = _kept(path, recipe)
     if model is None:
         x, y = x[:55_000, ..., np.newaxis], y[:55_000]
@@ -418,10 +384,7 @@ def network_at_hand(digits, folder=None, *, name=AT_HAND):
         # For lessons, whose labels are whole numbers. What it trained with is over.
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         if not path.exists():
-            _keep(model, path)
-            # Load it as next time: a loaded network names its weights otherwise.
-            kept = _kept(path, recipe)
-            model = model if kept is None else kept
+            model = _keep(model, path)
     keras.utils.set_random_seed(0)
     return model
 
@@ -441,20 +404,19 @@ def _kept(path, recipe):
     if not path.exists():
         return None
     try:
-        model = load_network(path)
-        if model.count_params() == recipe.parameters:
-            return model
-        print(f"{path} holds another network.")
+        return load_network(path, like=recipe.build())
     except NetworkFileError as error:
-        print(error)
-    print("It is left as it is, and a new network is trained for now.")
-    return None
+        print(f"{error}\nIt is left as it is, and a new network is trained for now.")
+        return None
 
 
 def _keep(model, path):
-    """Save the network whole or not at all; where there is no place, say so."""
+    """Save the network whole or not at all; return it as it is loaded next time."""
     try:
         with whole_or_not(path) as temporary:
             model.save(temporary)
     except OSError as error:
         print(f"The network is not kept for next time: {path} ({error.strerror}).")
+        return model
+    # A loaded network names its weights otherwise.
+    return load_network(path)

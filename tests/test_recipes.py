@@ -242,30 +242,25 @@ class Shown(keras.Model):
         return {"loss": keras.ops.zeros(())}
 
 
-def what_fit_is_fed(images, monkeypatch, **options):
+def what_fit_is_fed(images, monkeypatch, epochs):
     """Say of each epoch of a real training whether its images were plain."""
     network = Shown(images[0])
     network.compile(run_eagerly=True)
     monkeypatch.setattr(recipes.Recipe, "build", lambda recipe, steps: network)
     recipe = tiny(jiggled={"turn": 5}, plain_epochs=2, epochs=5, validation_split=0.0)
-    recipe.train(*images, **options)
+    recipe.train(*images, epochs=epochs)
     return [all(batches) for batches in zip(*[iter(network.plain)] * 2, strict=True)]
 
 
 @pytest.mark.parametrize("epochs", [5, 3])
 def test_the_last_epochs_are_plain(images, monkeypatch, epochs):
-    fed = what_fit_is_fed(images, monkeypatch, epochs=epochs)
+    fed = what_fit_is_fed(images, monkeypatch, epochs)
     assert fed == [False] * (epochs - 2) + [True, True]
 
 
-def test_a_training_that_goes_on_sees_the_epochs_that_are_left(images, monkeypatch):
-    fed = what_fit_is_fed(images, monkeypatch, initial_epoch=2)
-    assert fed == [False, True, True]
-
-
-def test_a_recipe_that_jiggles_holds_nothing_out():
-    with pytest.raises(ValueError, match="holds none out"):
-        tiny(jiggled={"turn": 5})
+def test_a_recipe_that_jiggles_holds_nothing_out(images):
+    with pytest.raises(ValueError, match="`validation_split` is only supported for"):
+        tiny(jiggled={"turn": 5}).train(*images)
 
 
 def test_others_are_learnt_beside_the_given_images(images):
@@ -346,9 +341,16 @@ def digits_of(arrays):
 
 
 @pytest.fixture
-def digits(monkeypatch):
+def models(monkeypatch, tmp_path):
+    """Keep networks in a folder of this test's own."""
+    monkeypatch.setattr(recipes, "course_folder", tmp_path.joinpath)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def digits(monkeypatch, models):
     """Make the network at hand a tiny one, and give it something to train on."""
-    monkeypatch.setitem(recipes.RECIPES, recipes.AT_HAND, tiny())
+    monkeypatch.setitem(recipes.RECIPES, "fast", tiny())
     rng = np.random.default_rng(0)
     arrays = {
         "x_train": rng.integers(0, 256, (40, 28, 28), dtype=np.uint8),
@@ -382,24 +384,23 @@ def next_numbers():
     return [float(number) for number in numbers[:2]], numbers[2].numpy().tolist()
 
 
-def test_a_dtype_policy_survives_the_training(digits, tmp_path):
+def test_a_dtype_policy_survives_the_training(digits):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        recipes.network_at_hand(digits, tmp_path)
+        recipes.network_at_hand(digits)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy("float32")
 
 
-def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
-    folder = tmp_path / "models"
+def test_network_is_trained_once_and_then_loaded(digits, models, no_training):
     keras.utils.clear_session()
-    trained = recipes.network_at_hand(digits, folder)
+    trained = recipes.network_at_hand(digits)
     world = next_names(), next_numbers()
-    assert [path.suffix for path in folder.iterdir()] == [".keras"]
+    assert [path.suffix for path in models.iterdir()] == [".keras"]
     no_training()
     keras.utils.clear_session()
-    loaded = recipes.network_at_hand(digits, folder)
+    loaded = recipes.network_at_hand(digits)
     assert same_weights(trained, loaded)
     assert loaded.loss == "sparse_categorical_crossentropy"
     assert names(trained) == names(loaded)
@@ -411,13 +412,11 @@ def test_network_is_trained_once_and_then_loaded(digits, tmp_path, no_training):
     )
 
 
-def test_a_jiggled_recipe_is_trained_on_bytes_and_takes_0_to_1(
-    digits, tmp_path, monkeypatch
-):
+def test_a_jiggled_recipe_is_trained_on_bytes_and_takes_0_to_1(digits, monkeypatch):
     still = {"turn": 0, "zoom": 0, "shift": 0}
     recipe = tiny(jiggled=still, validation_split=0.0, smoothing=0.1)
     monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
-    model = recipes.network_at_hand(digits, tmp_path, name="tiny")
+    model = recipes.network_at_hand(digits, name="tiny")
     (x, y), _ = digits
     x = x[:55_000, ..., None].astype("float32") / 255
     as_ever, _ = recipe.train(x, y[:55_000])
@@ -427,23 +426,23 @@ def test_a_jiggled_recipe_is_trained_on_bytes_and_takes_0_to_1(
     )
 
 
-def test_networks_for_other_digits_are_kept_apart(digits, tmp_path):
-    recipes.network_at_hand(digits, tmp_path)
+def test_networks_for_other_digits_are_kept_apart(digits, models):
+    recipes.network_at_hand(digits)
     (x, y), test = digits
     shifted = {"x_train": 255 - x, "y_train": y, "x_test": test[0], "y_test": test[1]}
-    recipes.network_at_hand(digits_of(shifted), tmp_path)
+    recipes.network_at_hand(digits_of(shifted))
     digits.name = "stand-in"
-    recipes.network_at_hand(digits, tmp_path)
-    kept = sorted(path.name for path in tmp_path.iterdir())
+    recipes.network_at_hand(digits)
+    kept = sorted(path.name for path in models.iterdir())
     assert len(kept) == 3
-    assert kept[-1] == f"{recipes.AT_HAND}-stand-in.keras"
+    assert kept[-1] == "fast-stand-in.keras"
 
 
 def test_a_folder_that_cannot_be_written_does_not_cost_the_training(
-    digits, tmp_path, capsys
+    digits, models, capsys
 ):
-    (tmp_path / "models").write_text("a file in the way")
-    model = recipes.network_at_hand(digits, tmp_path / "models")
+    models.write_text("a file in the way")
+    model = recipes.network_at_hand(digits)
     assert model.count_params() == 170
     out = capsys.readouterr().out.splitlines()[-1]
     assert out.startswith("The network is not kept for next time: ")
@@ -478,33 +477,33 @@ def write_text(path):
     ],
 )
 def test_a_file_that_does_not_fit_is_passed_over_and_left(
-    spoil, said, digits, tmp_path, capsys
+    spoil, said, digits, models, capsys
 ):
-    trained = recipes.network_at_hand(digits, tmp_path)
-    (path,) = tmp_path.iterdir()
+    trained = recipes.network_at_hand(digits)
+    (path,) = models.iterdir()
     spoil(path)
     before = path.read_bytes()
-    again = recipes.network_at_hand(digits, tmp_path)
+    again = recipes.network_at_hand(digits)
     assert same_weights(trained, again)
     assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(models.iterdir()) == [path]
     out, err = capsys.readouterr()
     assert f"{path} {said}" in out
     assert "left as it is" in out
     assert err == ""
 
 
-def test_an_interrupted_training_leaves_no_file(digits, tmp_path, monkeypatch):
+def test_an_interrupted_training_leaves_no_file(digits, models, monkeypatch):
     def interrupt(old, new):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("os.replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        recipes.network_at_hand(digits, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        recipes.network_at_hand(digits)
+    assert list(models.iterdir()) == []
 
 
-def test_the_last_images_are_not_trained_on(digits, tmp_path, monkeypatch):
+def test_the_last_images_are_not_trained_on(digits, monkeypatch):
     seen = {}
     train = recipes.Recipe.train
 
@@ -518,7 +517,7 @@ def test_the_last_images_are_not_trained_on(digits, tmp_path, monkeypatch):
     many[54_999] = 255
     y = np.resize(y, 60_000)
     arrays = {"x_train": many, "y_train": y, "x_test": test[0], "y_test": test[1]}
-    recipes.network_at_hand(digits_of(arrays), tmp_path)
+    recipes.network_at_hand(digits_of(arrays))
     assert seen["x"].shape == (55_000, 28, 28, 1)
     assert seen["y"].shape == (55_000,)
     assert seen["x"].dtype == np.float32
