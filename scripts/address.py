@@ -32,6 +32,13 @@ def badges(address):
             picture="https://colab.research.google.com/assets/colab-badge.svg",
             link=f"https://colab.research.google.com/github/{name}/blob/main/{LESSON}",
         )
+        text += BADGE.format(
+            name="nbviewer",
+            picture="https://img.shields.io/badge/read-nbviewer-f37726",
+            link=f"https://nbviewer.org/github/{name}/blob/main/{LESSON}",
+        )
+        tests = f"{address}/actions/workflows/test.yml"
+        text += f"[![Tests]({tests}/badge.svg)]({tests})\n"
     return text
 
 

@@ -40,6 +40,9 @@ def test_one_command_puts_the_address_everywhere(address, tmp_path, capsys):
     pages = texts(tmp_path)
     assert "mybinder.org/v2/gh/a-teacher/my.course/HEAD" in pages["README.md"]
     assert "colab.research.google.com/github/a-teacher/my.course" in pages["README.md"]
+    assert "nbviewer.org/github/a-teacher/my.course/blob/main" in pages["README.md"]
+    assert f"{URL}/actions/workflows/test.yml/badge.svg" in pages["README.md"]
+    assert f"git clone {URL} handwritten-digits" in pages["README.md"]
     assert f"git clone --quiet {URL} handwritten" in pages["README.md"]
     assert f"Open an issue at {URL}, with" in pages["README.md"]
     assert f"git-pull?repo={URL}&branch" in pages["INSTRUCTORS.md"]
