@@ -39,8 +39,10 @@ def split(digits, order=None, shuffled_labels=False, prepared=False):
     return x[:50_000], y[:50_000], x[50_000:], y[50_000:]
 
 
-# The last images, shuffled only afterwards; and every sixth image.
+# The last images, shuffled only afterwards; 10,000 drawn from the first 30,000; and
+# every sixth image.
 SHUFFLED_LATER = np.r_[:50_000, 50_000 + np.random.default_rng(3).permutation(10_000)]
+FIRST_HALF = np.r_[30_000:60_000, np.random.default_rng(4).permutation(30_000)]
 SIXTHS = np.r_[np.flatnonzero(np.arange(60_000) % 6), 0:60_000:6]
 
 
@@ -187,6 +189,13 @@ def cut_as_sequence(model, name):
     return keras.Sequential(model.layers[: place + 1])
 
 
+def cut_nowhere(model, name):
+    steps = [keras.Input((28, 28, 1))]
+    for layer in model.layers:
+        steps.append(layer(steps[-1]))
+    return keras.Model(steps[0], steps[1:])
+
+
 def cut_anew(model, name):
     return cut(keras.models.clone_model(model), name)
 
@@ -206,6 +215,34 @@ def network_of(*stack, **options):
     """Return a network of these layers for logits, compiled for one-hot labels."""
     model = keras.Sequential([keras.Input((28, 28)), *stack])
     model.compile("sgd", crossentropy(from_logits=True, **options))
+    return model
+
+
+class OutputFirst(keras.Model):
+    """A right network that makes its last layer first."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = layers.Dense(10)
+        self.flat = layers.Flatten()
+        self.hidden = layers.Dense(32, "relu")
+
+    def call(self, x):
+        return self.out(self.hidden(self.flat(x)))
+
+
+class WithoutLayers(keras.Model):
+    """A right network that keeps its weights itself."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight((28 * 28, 10))
+
+    def call(self, x):
+        return keras.ops.matmul(keras.ops.reshape(x, (-1, 28 * 28)), self.kernel)
+
+
+def compiled_for_logits(model):
+    model.compile("sgd", crossentropy(from_logits=True))
     return model
 
 
@@ -768,6 +805,8 @@ RIGHT = [
         "02.2",
         lambda: network_of(layers.Flatten(), layers.Dense(10), layers.Dropout(0.1)),
     ),
+    ("02.2", lambda: compiled_for_logits(OutputFirst())),
+    ("02.2", lambda: compiled_for_logits(WithoutLayers())),
     ("02.3", lambda digits: [digits[1][0][5] / 255]),
     ("02.3", lambda digits: keras.ops.expand_dims(digits[1][0][5] / 255, 0)),
     ("02.3", lambda digits: (digits[1][0] / 255)[[5]]),
@@ -797,6 +836,7 @@ RIGHT = [
     ("04.1", [4.0, 9.0]),
     ("04.2", read_all),
     ("04.2", lambda model, images: model.predict(images, 4096, 0).argmax(axis=1)),
+    ("04.2", lambda model, images: model.predict(images, 8192, 0).argmax(axis=1)),
     ("04.2", lambda model, images: model.predict(images, verbose=0).argmax(-1)),
     ("04.2", read_data_set),
     ("04.2", in_parts),
@@ -884,6 +924,18 @@ WRONG = [
     ("02.2", lambda: network("relu", crossentropy(from_logits=True)), "relu"),
     ("02.2", lambda: network("tanh", crossentropy(from_logits=True)), "tanh"),
     ("02.2", lambda: network("sigmoid", crossentropy(from_logits=True)), "sigmoid"),
+    (
+        "02.2",
+        lambda: network_of(layers.Flatten(), layers.Dense(10), layers.ReLU()),
+        "ReLU",
+    ),
+    (
+        "02.2",
+        lambda: network_of(
+            layers.Flatten(), layers.Dense(10, "relu"), layers.Dropout(0.1)
+        ),
+        "relu",
+    ),
     ("02.2", lambda: network_of(layers.Dense(10)), "`Flatten`"),
     ("02.2", lambda: network_of(layers.Flatten(), layers.Dense(11)), "(11,)"),
     ("03.2", AtTheThird, "other scores"),
@@ -898,10 +950,11 @@ WRONG = [
         "whatever the name",
     ),
     ("04.3", pop_layers, "takes layers away"),
+    ("04.3", cut_nowhere, "several layers"),
     (
         "04.3",
-        lambda model, name: lambda image: [layer(image) for layer in model.layers[:1]],
-        "several layers",
+        lambda model, name: lambda image: cut(model, name)(image),
+        "a function. A model is asked for",
     ),
     ("04.2", drop_the_last, "last batch is smaller"),
     ("04.2", by_four, "batches of a few"),
@@ -939,6 +992,7 @@ WRONG = [
     ("01.1", lambda images: prepare(np.multiply(images, 2, out=images)), "changes"),
     ("01.1", lambda images: 1 - prepare(images), "not the pixels divided"),
     ("01.1", lambda images: prepare(images).astype("float16"), "float16"),
+    ("01.1", lambda images: prepare(images).round(3), "not the pixels divided"),
     ("01.1", lambda images: images[..., None] // 255 * 1.0, "Only zeros"),
     ("01.1", lambda images: np.zeros((60_000, 28, 28, 1)), "use the argument"),
     ("01.1", lambda images: prepare(images, 1), "TypeError"),
@@ -947,6 +1001,7 @@ WRONG = [
     ("01.2", lambda digits: split(digits)[:3], "Four arrays"),
     ("01.2", lambda digits: split(digits, np.arange(60_000)), "one stretch"),
     ("01.2", lambda digits: split(digits, SHUFFLED_LATER), "shuffle all 60,000 first"),
+    ("01.2", lambda digits: split(digits, FIRST_HALF), "one stretch"),
     ("01.2", lambda digits: split(digits, SIXTHS), "regular steps"),
     ("01.2", lambda digits: (np.arange(50_000), *split(digits)[1:]), "no images"),
     (
@@ -1034,6 +1089,9 @@ WRONG = [
     ),
     ("04.1", (9, 4), "label comes first"),
     ("04.1", (4, 4), "no mistake"),
+    ("04.1", (-6, 9), "from 0 to 9"),
+    ("04.1", (4.7, 9.2), "from 0 to 9"),
+    ("04.1", (12, 3), "from 0 to 9"),
     ("04.1", (2, 7), "By rate"),
     ("04.1", (7, 2), "darkest"),
     (
@@ -1047,7 +1105,7 @@ WRONG = [
     (
         "04.2",
         lambda model, images: model.predict(images, len(images), 0).argmax(axis=1),
-        "in memory",
+        "all 10,007 images of the check",
     ),
     (
         "04.2",

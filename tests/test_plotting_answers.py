@@ -95,8 +95,8 @@ def test_mistakes_stand_beside_their_probabilities(read):
     heights = [bar.get_height() for bar in bars.patches]
     np.testing.assert_allclose(heights, read[2][2])
     assert description(figure) == (
-        "The 1 worst of 3 mistakes. Ten bars of probability: the network reads a 7 "
-        "at 90%, and the label is 3."
+        "The 1 worst of 3 mistakes. Image 2, its label at 10.0%. Ten bars of "
+        "probability: the network reads a 7 at 90%, and the label is 3."
     )
 
 

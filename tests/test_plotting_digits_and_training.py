@@ -199,6 +199,7 @@ def test_class_balance_draws_a_bar_for_each_digit(ax):
     assert heights == [1200, 2, 3, 4, 5, 6, 7, 8, 9, 0]
     assert [round(bar.get_center()[0]) for bar in ax.patches] == list(range(10))
     assert [text.get_text() for text in ax.texts][:2] == ["1,200", "2"]
+    assert ax.yaxis.get_major_formatter()(6000) == "6,000"
     assert words(ax) == ("Images of each digit", "digit", "images")
     (line,) = ax.lines
     assert list(line.get_ydata()) == [124.4, 124.4]

@@ -87,7 +87,8 @@ def test_tiles_stand_in_rows_with_a_rim_between():
     np.testing.assert_array_equal(np.ma.filled(drawn, np.nan), expected)
     assert ax.get_title() == "Maps"
     assert description(ax.figure) == (
-        "Maps: 3 tiles of 2 by 3 in rows of 2, the higher the darker."
+        "Maps: 3 tiles of 2 by 3 in rows of 2, the higher the darker; values from "
+        "1.0 to 3.0."
     )
 
 
@@ -110,7 +111,8 @@ def test_tiles_with_negatives_reach_as_far_to_both_sides():
     image = plot_tiles(np.array([[[-3.0, 1.0]]])).images[0]
     assert image.get_clim() == (-3, 3)
     assert description(image.figure) == (
-        "2 tiles of 1 by 1 in rows of 2, dark above 0 and light below."
+        "2 tiles of 1 by 1 in rows of 2, dark above 0 and light below; values from "
+        "-3.0 to 1.0."
     )
 
 
@@ -176,8 +178,33 @@ def test_heat_says_what_dark_and_light_mean(digits):
     assert "dark: speaks for" in figure.get_supxlabel()
     assert description(figure) == (
         "Digits in outline over maps, dark where something speaks for and light "
-        "where it speaks against: for 3."
+        "where it speaks against: for 3, lightest at the centre."
     )
+
+
+@pytest.mark.parametrize(
+    ("darkest", "lightest", "words"),
+    [
+        ((0, 0), (27, 27), "for 3, darkest at the upper left, lightest at the lower r"),
+        ((2, 14), (26, 13), "for 3, darkest at the top, lightest at the bottom."),
+        ((12, 27), (13, 5), "for 3, darkest at the right, lightest at the left."),
+        ((25, 8), None, "for 3, darkest at the lower left."),
+        (None, None, ": for 3."),
+    ],
+)
+def test_heat_says_where_it_is_darkest_and_lightest(digits, darkest, lightest, words):
+    heats = np.zeros((1, 28, 28))
+    for place, value in ((darkest, 9), (lightest, -3)):
+        if place:
+            heats[0][place] = value
+    assert words in description(plot_heat(digits[0][:1], heats, ["for 3"]))
+
+
+def test_heat_passes_over_a_trace(digits):
+    heats = np.zeros((1, 28, 28))
+    heats[0, 0, 0], heats[0, 27, 27] = 9, -0.5
+    words = description(plot_heat(digits[0][:1], heats, ["for 3"]))
+    assert words.endswith("for 3, darkest at the upper left.")
 
 
 @pytest.mark.parametrize("kept", [(4, 5, 5), (5, 4, 5), (5, 5, 4), (0, 0, 0)])
@@ -197,7 +224,8 @@ def test_embedding_draws_each_point_as_its_digit():
     assert shapes[0] != shapes[1]
     assert ax.get_title() == "Plane"
     assert description(ax.figure) == (
-        "Plane: 4 digits as points of a plane, each drawn as itself."
+        "Plane: 4 digits as points of a plane, each drawn as itself; their middles "
+        "from left to right: 7 1; from bottom to top: 7 1."
     )
 
 
@@ -208,8 +236,15 @@ def test_embedding_rings_the_points_that_are_named():
     np.testing.assert_array_equal(rings.get_offsets(), points[[1, 3]])
     assert rings.get_facecolor().size == 0
     assert description(ax.figure) == (
-        "4 digits as points of a plane, each drawn as itself, 2 of them ringed."
+        "4 digits as points of a plane, each drawn as itself, 2 of them ringed; their "
+        "middles from left to right: 0 1 2 3; from bottom to top: 0 1 2 3."
     )
+
+
+def test_embedding_says_where_the_digits_lie():
+    points = np.array([[0, 5], [2, 5], [9, 0], [-9, 9], [0, 7]])
+    words = description(plot_embedding(points, np.array([4, 4, 8, 0, 0])).figure)
+    assert "from left to right: 0 4 8; from bottom to top: 8 4 0." in words
 
 
 def test_embedding_gives_each_digit_a_colour_of_its_own():

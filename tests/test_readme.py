@@ -1,5 +1,6 @@
 """The front door, for readers and for instructors: what it promises is there."""
 
+import math
 import os
 import re
 import shutil
@@ -91,6 +92,21 @@ def test_instructors_see_the_minutes_that_readers_see():
         assert int(whole) == int(minutes) + (10 if number != "0" else 0)
     _, *columns = zip(*rows, strict=True)
     assert list(total[1:]) == [str(sum(map(int, column))) for column in columns]
+
+
+def test_a_server_is_as_large_as_the_table_says():
+    """What "A class server" reckons with is what the timetable's table holds."""
+    row = r"^\| (\d)\. [^|]*\| \d+ \| \d+ \| \d+ \| ([\d,]+) \|$"
+    found = re.findall(row, INSTRUCTORS, re.MULTILINE)
+    memory = {number: int(mib.replace(",", "")) for number, mib in found}
+    assert f"30 × ({memory['2']:,} − 460) + 460 MiB" in INSTRUCTORS
+    whole = (30 * (memory["2"] - 460) + 460) / 1024
+    assert f"MiB, about {whole:.0f} GiB" in INSTRUCTORS
+    # Rounded up, for a bound.
+    eight = math.ceil(memory.pop("8") / 102.4) / 10
+    most = math.ceil(max(memory.values()) / 102.4) / 10
+    assert f"up to {most} GiB for the kernel of one lesson" in INSTRUCTORS
+    assert f"and {eight} GiB in lesson 8" in INSTRUCTORS
 
 
 def test_sessions_take_as_long_as_they_say():

@@ -45,7 +45,8 @@ def exercise_1(answer):
         "It divides by the largest pixel that it finds. Two sets of images would be "
         "prepared in two ways: divide by the same number always.",
     )
-    demand(close(x, wanted, 1e-3), "The values are not the pixels divided by 255.")
+    tolerance = 1e-3 if x.dtype == np.float16 else 1e-4
+    demand(close(x, wanted, tolerance), "The values are not the pixels divided by 255.")
     demand(
         x.dtype == np.float32,
         f"The values are right, in {x.dtype}. float32 is asked for: look at `astype`.",
@@ -105,7 +106,7 @@ def exercise_2(answer, mnist):
     )
     steps = np.diff(np.sort(places[50_000:]))
     demand(
-        steps.sum() > 20_000,
+        steps.sum() > 55_000,
         "They all come from one stretch of the file: shuffle all 60,000 first, then "
         "cut.",
     )

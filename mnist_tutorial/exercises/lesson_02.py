@@ -79,8 +79,7 @@ def exercise_2(answer):
         not probable,
         "The last layer gives probabilities: leave softmax to the loss.",
     )
-    activation = getattr(model.layers[-1], "activation", None)
-    name = getattr(activation, "__name__", "linear")
+    name = _last_activation(model)
     demand(
         name in ("linear", "softmax"),
         f"The last layer has an activation, {name}. Logits may be any numbers, below 0 "
@@ -93,6 +92,21 @@ def exercise_2(answer):
         "The last layer gives logits, and the loss takes them for probabilities. Tell "
         "it so: look at `from_logits`. (And is it a crossentropy?)"
     )
+
+
+def _last_activation(model):
+    """Name what follows the last weighted sums; "linear" if nothing is seen to."""
+    from keras import layers
+
+    # A class of one's own has no `outputs`, and may list its layers in any order.
+    stack = model.layers if hasattr(model, "outputs") else []
+    stack = [layer for layer in stack if not isinstance(layer, layers.Dropout)]
+    if not stack:
+        return "linear"
+    last = stack[-1]
+    if isinstance(last, (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)):
+        return type(last).__name__
+    return getattr(getattr(last, "activation", None), "__name__", "linear")
 
 
 def _takes_logits(loss):

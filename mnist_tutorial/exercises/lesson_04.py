@@ -7,6 +7,7 @@ from mnist_tutorial.exercises.judging import (
     call,
     close,
     demand,
+    kind,
     number,
     small_network,
 )
@@ -14,7 +15,12 @@ from mnist_tutorial.exercises.judging import (
 
 def exercise_1(answer, labels, answers):
     """Judge the most frequent mistake: label and answer."""
-    label, read = (int(number(part)) for part in answer)
+    label, read = (number(part) for part in answer)
+    demand(
+        label in range(10) and read in range(10),
+        f"Two digits from 0 to 9 are asked for, not {label} and {read}.",
+    )
+    label, read = int(label), int(read)
     demand(label != read, f"A {label} that is read as {read} is no mistake.")
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, answers), 1)
@@ -87,9 +93,10 @@ def exercise_2(answer):
     )
     sizes = [*reader.called, *reader.predicted]
     demand(
-        max(sizes, default=0) <= 5_000,
-        "It sends all images through at once, and keeps every layer's maps of all of "
-        "them in memory. Go through in batches, as `predict` does by itself.",
+        max(sizes, default=0) < n,
+        f"It sends all {n:,} images of the check through at once, and keeps every "
+        "layer's maps of all of them in memory. Go through in batches, as `predict` "
+        "does by itself.",
     )
     demand(
         max(sizes, default=1_000) >= 16,
@@ -176,3 +183,7 @@ def _demand_model(cut):
 
     is_layer = isinstance(cut, keras.Layer) and not isinstance(cut, keras.Model)
     demand(not is_layer, "That is a layer. A model is asked for, which ends after it.")
+    demand(
+        hasattr(cut, "predict"),
+        f"That is {kind(cut)}. A model is asked for: `keras.Model` makes one.",
+    )

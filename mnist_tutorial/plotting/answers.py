@@ -204,7 +204,9 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
         left.axis("on")
         left.imshow(images[i], cmap="gray_r")
         left.set(title=f"image {i}", xticks=[], yticks=[])
-        left.set_xlabel(f"label at {probabilities[i, labels[i]]:.1%}")
+        given = f"label at {probabilities[i, labels[i]]:.1%}"
+        left.set_xlabel(given)
+        describe(left, f"Image {i}, its {given}.")
         right.axis("on")
         plot_probabilities(probabilities[i], label=labels[i], ax=right)
     describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")

@@ -93,6 +93,7 @@ def plot_class_balance(labels, *, ax=None):
     ax.margins(y=0.25)
     ax.set(title="Images of each digit", xlabel="digit", ylabel="images")
     ax.set_xticks(range(10))
+    ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="upper right", ncols=2)
     listed = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(counts))
     describe(ax, f"Bars of the number of images of each digit: {listed}.")

@@ -20,6 +20,11 @@ from mnist_tutorial.plotting.base import (
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
 UNSIGNED = "YlGnBu"
+THIRDS = [
+    ["upper left", "top", "upper right"],
+    ["left", "centre", "right"],
+    ["lower left", "bottom", "lower right"],
+]
 
 
 def has_graphviz():
@@ -104,6 +109,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     ax.set_facecolor("white" if signed else "lightgrey")
     words = f"{n} tiles of {height} by {width} in rows of {columns}, "
     words += "dark above 0 and light below" if signed else "the higher the darker"
+    words += f"; values from {stack.min():.1f} to {stack.max():.1f}"
     describe(ax, titled(title, words))
     return ax
 
@@ -149,12 +155,27 @@ def plot_heat(images, heats, titles, *, one_scale=False):
             ax.contour(image, [0.5], colors=colour, linewidths=width)
         ax.set_title(titles[i], fontsize=10)
     figure.supxlabel("dark: speaks for · light: speaks against", fontsize=9)
+    spoken = "; ".join(
+        title + _extremes(heat) for title, heat in zip(titles, heats, strict=True)
+    )
     describe(
         figure,
         "Digits in outline over maps, dark where something speaks for and light where "
-        f"it speaks against: {'; '.join(titles)}.",
+        f"it speaks against: {spoken}.",
     )
     return figure
+
+
+def _extremes(heat):
+    """Say where a map is darkest and where lightest, if it is so to be seen."""
+    trace = 0.1 * np.abs(heat).max()
+    words = ""
+    for name, signed in (("darkest", heat), ("lightest", -heat)):
+        if signed.max() > trace:
+            row, column = np.unravel_index(signed.argmax(), signed.shape)
+            height, width = signed.shape
+            words += f", {name} at the {THIRDS[3 * row // height][3 * column // width]}"
+    return words
 
 
 def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
@@ -199,5 +220,11 @@ def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
     words = f"{len(labels):,} digits as points of a plane, each drawn as itself"
     if len(ringed):
         words += f", {len(ringed)} of them ringed"
+    middles = {d: points[labels == d].mean(axis=0) for d in np.unique(labels)}
+    across, up = (
+        " ".join(str(d) for d in sorted(middles, key=lambda d: middles[d][axis]))
+        for axis in (0, 1)
+    )
+    words += f"; their middles from left to right: {across}; from bottom to top: {up}"
     describe(ax, titled(title, words))
     return ax
