@@ -32,19 +32,16 @@ def launch(program, *arguments, processes=2, on_start=None):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     command = [sys.executable, os.fspath(program), *map(str, arguments)]
-    with contextlib.ExitStack() as stack:
-        # On Windows, what a program leaves behind may hold its file.
-        temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(temporary))
-        outputs = [folder / f"{rank}.out" for rank in range(processes)]
-        logs = [folder / f"{rank}.err" for rank in range(processes)]
+    # On Windows, what a program leaves behind may hold its file.
+    temporary = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with temporary as folder, contextlib.ExitStack() as stack:
+        outputs = [Path(folder, f"{rank}.out") for rank in range(processes)]
+        logs = [Path(folder, f"{rank}.err") for rank in range(processes)]
         children = []
         for rank in range(processes):
             with outputs[rank].open("wb") as output, logs[rank].open("wb") as log:
-                environment = _environment(address, processes, rank)
-                child = subprocess.Popen(
-                    command, env=environment, stdout=output, stderr=log
-                )
+                env = _environment(address, processes, rank)
+                child = subprocess.Popen(command, env=env, stdout=output, stderr=log)
             stack.callback(child.wait)
             stack.callback(child.kill)
             children.append(child)
