@@ -19,7 +19,7 @@ from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read
 from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "load_mnist", "pin_source"]
+__all__ = ["DigitData", "MnistDataError", "load_mnist"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -169,19 +169,9 @@ def _find(source):
 
 
 def pin_source():
-    """Load the digits, and let programs started from here find the same.
+    """Load the digits, let programs started from here find them, and return their name.
 
-    They may start in another folder, and need not ask the network again.
-
-    Returns
-    -------
-    str
-        The name of the digits, as `DigitData` has it.
-
-    Examples
-    --------
-    >>> pin_source()  # doctest: +SKIP
-    'MNIST'
+    These may start in another folder, and need not ask the network again.
     """
     name = load_mnist().name
     source = os.environ.get("MNIST_TUTORIAL_DATA", "")
