@@ -116,7 +116,7 @@ def test_sessions_take_as_long_as_they_say():
     for hours, minutes, length in half_day:
         assert 60 * int(hours) + int(minutes) == clock
         clock += int(length)
-    assert clock == 210
+    assert clock == 225
     evenings = re.findall(
         r"^\| [a-z][^|]* \| (\d+) \| [a-z][^|]* \| (\d+) \|$", INSTRUCTORS, re.MULTILINE
     )
