@@ -291,7 +291,7 @@ def test_draw_a_three(browser, lab, tmp_path):
     page = open_notebook(browser, lab, LESSON.name, scale=2)
     run_all_cells(page)
     # The lesson ends with a second pad: once it is there, every cell has run.
-    page.locator(".mnist-pad").nth(1).wait_for(state="attached", timeout=240_000)
+    page.locator(".mnist-pad").nth(1).wait_for(state="attached", timeout=900_000)
     pad = page.locator(".mnist-pad").first
     pad.scroll_into_view_if_needed()
     answer = pad.locator(".answer")
