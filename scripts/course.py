@@ -40,7 +40,7 @@ def execute(notebook, path, bar):
         notebook,
         # Kernels warn that they talk to this very machine without encryption.
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        timeout=600,
+        timeout=1800,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
