@@ -33,12 +33,7 @@ def name_of(image):
 
 
 def read_grey(image):
-    """Read a picture into grey levels, without decoding more than is needed.
-
-    Takes what `digit_from_image` takes. Returns float32, 0 (black) to 1 (the lightest),
-    with 112 to 800 pixels on the longer side; and the picture's own width and height,
-    held upright. Raises PictureError.
-    """
+    """Return a picture's grey levels, 0 to 1, and its own width and height, upright."""
     try:
         with warnings.catch_warnings(action="ignore"):
             # Pillow warns of large pictures; here they are refused.
@@ -55,10 +50,7 @@ def read_grey(image):
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         problem = f"is too large to be read ({error}): make it smaller, or crop it."
     except DAMAGED as error:
-        problem = (
-            f"cannot be decoded ({error}): it may be damaged or cut off. Save it again "
-            "as PNG or JPEG."
-        )
+        problem = f"cannot be decoded ({error}): it may be damaged or cut off."
     raise PictureError(f"{name_of(image)} {problem}")
 
 
@@ -104,7 +96,6 @@ def _formats():
 
 
 def _read(picture, *, may_change):
-    """Return an open picture's grey levels, and its size, held upright."""
     width, height = picture.size
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":

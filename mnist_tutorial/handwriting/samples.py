@@ -59,10 +59,7 @@ LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
 
 
 def pen_strokes(digit, rng=None):
-    """Return one way to write `digit` with a pen; `rng` chooses and varies it.
-
-    Strokes are arrays of points (x, y), within 0 to 1 or little beyond, y downwards.
-    """
+    """Return strokes of points (x, y), about 0 to 1, as `rng` writes `digit`."""
     ways = WAYS[digit]
     return _curves(ways[0 if rng is None else rng.integers(len(ways))], rng)
 
@@ -86,10 +83,7 @@ def _curve(points, count, bends=3):
 
 
 def draw_strokes(strokes, side, width):
-    """Draw strokes with a round pen on a square picture, uint8, ink 255 on 0.
-
-    Strokes are sequences of points (x, y); all lengths are in pixels, y downwards.
-    """
+    """Draw strokes, in pixels, on a square picture, uint8, ink 255 on 0."""
     # Pillow draws without anti-aliasing: draw it large, then make it smaller.
     large = Image.new("L", (3 * side, 3 * side))
     pen = ImageDraw.Draw(large)
