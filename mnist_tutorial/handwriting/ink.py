@@ -21,7 +21,11 @@ MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
 def find_ink(grey):
-    """Return how much ink there is in grey levels (0 to 1): 0 (paper) to 1."""
+    """Return how much ink there is, 0 (paper) to 1, whatever the light.
+
+    Takes and returns float32 of shape (height, width); grey levels are 0 (black) to 1.
+    Raises PictureError if there is no ink.
+    """
     # Where ink seems to lie along a side, light that falls off to it may be the cause.
     for evened in (grey, grey / _slope_of_light(grey)):
         found = []
@@ -96,7 +100,6 @@ def _find_sheet(ink):
     written = filled.sum() - whole.sum()
     if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
         return None
-    # A sheet has corners: turned upright, it fills its box.
     if not any(_fills_its_box(filled, angle) for angle in range(-40, 50, 5)):
         return None
     inside = ndimage.binary_erosion(filled, iterations=2)
@@ -104,6 +107,7 @@ def _find_sheet(ink):
 
 
 def _fills_its_box(mask, angle):
+    """Tell whether this has corners: turned upright, a sheet fills its box."""
     turned = ndimage.rotate(mask.astype(float), angle, order=1) > 0.5
     box = ndimage.find_objects(turned.astype(int))[0]
     return turned[box].mean() > 0.9
@@ -170,9 +174,12 @@ class _Mark:
 
 
 def find_marks(ink, *, single):
-    """Return the own pixels and the box, as slices, of each mark that may be a digit.
+    """Find the marks that may be digits, and leave out what surrounds them.
 
-    If a single digit is meant, larger pieces are taken for one.
+    Takes what `find_ink` returns, and whether one digit is meant: then larger pieces
+    are taken for one. Returns a list of (mask, (rows, columns)), line by line, each
+    from left to right: the box of each mark, as slices, and which pixels there are its
+    own. Raises PictureError if there are too many marks, or one full of holes.
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
@@ -182,7 +189,8 @@ def find_marks(ink, *, single):
     marks = _marks_of(labels)
     if len(marks) > MOST:
         raise PictureError(
-            f"shows {len(marks)} separate marks: take a picture of the digits alone."
+            f"shows {len(marks)} separate marks, more than a row of digits has: take a "
+            "picture of the digits alone."
         )
     marks = _join(marks, single)
     found = []
@@ -191,7 +199,8 @@ def find_marks(ink, *, single):
         own = np.isin(labels[box], mark.numbers)
         if _count_holes(own) > HOLES:
             raise PictureError(
-                "shows a mark full of holes: take a picture of the digits alone."
+                "shows a mark full of holes, which is no digit: take a picture of the "
+                "digits alone, filling the frame with paper."
             )
         found.append((own, box))
     return found
@@ -259,7 +268,8 @@ def _without_surroundings(mask):
     """Leave out desk, margin, thumb and frame, unless nothing else is left."""
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     side = max(mask.shape)
-    at_rim = set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
+    at_rim = set(np.concatenate(rims))
     pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
     inner = [mark for mark in pieces if mark.numbers[0] not in at_rim]
     inner = [mark for mark in inner if mark.length > side / 25]
@@ -270,23 +280,27 @@ def _without_surroundings(mask):
         return mask
     # Half the width of each piece, where it is widest.
     depth = ndimage.distance_transform_edt(mask)
-    widest = ndimage.maximum(depth, labels, range(labels.max() + 1))
+    numbers = [mark.numbers[0] for mark in pieces]
+    widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
     longest = max(mark.length for mark in inner)
     dropped = []
     for mark in pieces:
         number = mark.numbers[0]
         if number in at_rim:
+            is_desk = max((rim == number).mean() for rim in rims) > 0.5
             is_thumb = widest[number] > 2.5 * pen
             is_line = min(mark.height, mark.width) < mark.length / 8
             is_cut_off = mark.length < longest / 2
-            if is_thumb or is_line or is_cut_off:
+            if is_desk or is_thumb or is_line or is_cut_off:
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
             within = [other for other in pieces if mark.surrounds(other)]
             if is_thin and any(other.length > mark.length / 4 for other in within):
                 dropped.append(number)
+    if all(mark.numbers[0] in dropped for mark in inner):
+        return mask
     return mask & ~np.isin(labels, dropped)
 
 
