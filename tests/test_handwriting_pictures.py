@@ -158,10 +158,10 @@ def test_decompression_bomb(tmp_path):
 
 
 def test_too_many_pixels(tmp_path):
-    path = save(tmp_path / "wide.png", Image.new("1", (10_000, 6_000)))
-    assert "has 10,000 × 6,000 pixels" in refusal(path)
-    assert "has 10,000 × 6,000 pixels" in refusal(Image.open(path))
-    assert "pixels" in refusal(np.broadcast_to(np.uint8(0), (10_000, 6_000)))
+    path = save(tmp_path / "wide.png", Image.new("1", (10_000, 9_000)))
+    said = refusal(path)
+    assert "90000000 pixels" in said
+    assert "make it smaller" in said
 
 
 def test_truncated_file(tmp_path):
@@ -204,7 +204,7 @@ def test_path_that_is_no_file(tmp_path):
         (np.zeros((3, 28, 28)), "images[0]"),
         (np.zeros(784), "shape (784,)"),
         (np.zeros((28, 28, 2)), "shape (28, 28, 2)"),
-        (np.zeros((0, 28)), "0 pixels"),
+        (np.zeros((0, 28)), "shape (0, 28)"),
         (np.zeros((9, 9), complex), "complex128"),
         (np.array([["a"]]), "numbers"),
         (None, "numbers"),
@@ -269,7 +269,7 @@ def test_an_open_file_is_read(tmp_path):
         ("https://example.org/seven.png", "is an address.*download"),
         (np.zeros(784), r"flat, of shape \(784,\).*reshape\(28, 28\)"),
         (({"content": b""}, {"content": b""}), r"2 files.*\[0\]"),
-        ({"name": "p.png"}, "holds name, but no content"),
+        ({"name": "p.png"}, "numbers are needed"),
         (b"", "no picture that can be read"),
         (b"no picture", "no picture that can be read"),
         (io.StringIO("text"), "'rb'"),

@@ -198,6 +198,8 @@ def test_a_large_barred_seven_is_read_and_an_a_is_not(reader, open_page):
     page = open_page(reader[1])
     # So large that the pen would be thinner than MNIST's.
     draw_with_mouse(page, SEVEN)
+    # The answer stays: a pad in a notebook says after three seconds that none came.
+    page.wait_for_timeout(3500)
     assert page.locator(".answer").inner_text() == "The network reads a 7."
     # The strokes are 47 pixels long and, where they do not cross, two pixels wide.
     seen = page.evaluate("[...seen.getImageData(0, 0, 28, 28).data]")

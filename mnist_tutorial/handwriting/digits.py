@@ -1,8 +1,4 @@
-"""Turn a picture of a handwritten digit into one like MNIST's.
-
-The way is MNIST's own: ink light on 0, cropped to the ink, scaled to fit 20×20 with
-its proportions, centred by mass in 28×28.
-"""
+"""Turn a picture of a handwritten digit into one like MNIST's, in MNIST's own way."""
 
 import numpy as np
 from PIL import Image

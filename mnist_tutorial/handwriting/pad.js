@@ -80,9 +80,9 @@ function render({ model, el }) {
     model.set("untouched", false);
     model.set("strokes", changed);
     model.set("drawn", model.get("drawn") + 1);
-    model.save_changes();
     clearTimeout(waiting);
     waiting = setTimeout(showSilence, 3000);
+    model.save_changes(); // the reader page answers at once
   }
   const begin = (point) => put([...strokes(), [point]]);
   const extend = (points) =>

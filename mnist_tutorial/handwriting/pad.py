@@ -120,8 +120,7 @@ class DrawingPad(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options):
         """Add a still picture, for pages and for places that show no widgets."""
-        shown = super()._repr_mimebundle_(**options)
-        data = shown[0] if isinstance(shown, tuple) else shown
+        data, metadata = super()._repr_mimebundle_(**options)
         if self.probabilities:
             words = "Run the cell,\nthen draw here"
             figure = plot_readings([255 - self.picture], [self.probabilities], [words])
@@ -129,4 +128,4 @@ class DrawingPad(anywidget.AnyWidget):
             figure.savefig(png, format="png", dpi=120)
             plt.close(figure)
             data["image/png"] = png.getvalue()
-        return shown
+        return data, metadata

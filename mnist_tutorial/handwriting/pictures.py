@@ -15,7 +15,6 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["PictureError"]
 
-LARGEST = 50_000_000  # pixels; a picture that claims more is not decoded
 SMALL, LARGE = 112, 800  # pixels of the longer side, after reading
 # Not every format that Pillow knows: some start other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -34,16 +33,13 @@ def name_of(image):
 
 
 def read_grey(image):
-    """Read a picture into grey levels, without decoding more than is needed.
-
-    Takes what `digit_from_image` takes. Returns float32, 0 (black) to 1 (the lightest),
-    with 112 to 800 pixels on the longer side; and the picture's own width and height,
-    held upright. Raises PictureError.
-    """
+    """Return a picture's grey levels, 0 to 1, and its own width and height, upright."""
     try:
-        # Pillow warns of large pictures; here they are refused.
-        with warnings.catch_warnings(action="ignore"), _open(image) as picture:
-            return _read(picture, may_change=picture is not image)
+        with warnings.catch_warnings(action="ignore"):
+            # Pillow warns of large pictures; here they are refused.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with _open(image) as picture:
+                return _read(picture, may_change=picture is not image)
     except PictureError as error:
         problem = str(error)
     except UnidentifiedImageError:
@@ -51,13 +47,10 @@ def read_grey(image):
             "is no picture that can be read: save it as PNG or JPEG (a photo in HEIC: "
             "export it as JPEG, or pip install pillow-heif)."
         )
-    except Image.DecompressionBombError as error:
-        problem = f"is too large to be read: {error}"
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        problem = f"is too large to be read ({error}): make it smaller, or crop it."
     except DAMAGED as error:
-        problem = (
-            f"cannot be decoded ({error}): it may be damaged or cut off. Save it again "
-            "as PNG or JPEG."
-        )
+        problem = f"cannot be decoded ({error}): it may be damaged or cut off."
     raise PictureError(f"{name_of(image)} {problem}")
 
 
@@ -67,45 +60,29 @@ def _open(image):
     if isinstance(image, Image.Image):
         return contextlib.nullcontext(image)
     if isinstance(image, io.TextIOBase):
-        raise PictureError(
-            "is open as text: open it with the mode 'rb', or give its path."
-        )
+        raise PictureError("is open as text: open it with the mode 'rb'.")
     if isinstance(image, (bytes, bytearray, memoryview)):
-        return Image.open(io.BytesIO(image), formats=_formats())
-    if hasattr(image, "read"):
-        # One from the network cannot go back, and so is read at once.
-        with contextlib.suppress(AttributeError, io.UnsupportedOperation):
-            image.seek(0)
-        return Image.open(io.BytesIO(image.read()), formats=_formats())
-    if not isinstance(image, (str, os.PathLike)):
+        image = io.BytesIO(image)
+    elif isinstance(image, (str, os.PathLike)):
+        if str(image).startswith(("http://", "https://")):
+            raise PictureError(
+                "is an address, not a file: download the picture, then name it."
+            )
+        image = Path(image).expanduser()
+        if not image.is_file():
+            raise PictureError("is no file: check the spelling and the folder.")
+    elif not hasattr(image, "read"):
         return _as_picture(np.asarray(image))
-    if str(image).startswith(("http://", "https://")):
-        raise PictureError(
-            "is an address, not a file: download the picture, then name it."
-        )
-    path = Path(image).expanduser()
-    if "\0" in str(path) or not path.is_file():
-        raise PictureError("is no file: check the spelling and the folder.")
-    return Image.open(path, formats=_formats())
+    return Image.open(image, formats=_formats())
 
 
 def _unwrap(image):
     """Take the content out of what an upload in a notebook hands over."""
     if isinstance(image, (tuple, list)) and image and isinstance(image[0], Mapping):
         if len(image) > 1:
-            raise PictureError(
-                f"is an upload of {len(image)} files: take one, such as the first, "
-                "with [0]."
-            )
+            raise PictureError(f"is an upload of {len(image)} files: take one, [0].")
         image = image[0]
-    if not isinstance(image, Mapping):
-        return image
-    if "content" not in image:
-        raise PictureError(
-            f"holds {', '.join(map(str, image))}, but no content: give the value of an "
-            "ipywidgets.FileUpload, or a file's bytes."
-        )
-    return image["content"]
+    return image.get("content") if isinstance(image, Mapping) else image
 
 
 def _formats():
@@ -119,9 +96,7 @@ def _formats():
 
 
 def _read(picture, *, may_change):
-    """Return an open picture's grey levels, and its size, held upright."""
     width, height = picture.size
-    _check_size(width, height)
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         raise PictureError("is animated or has several pages: save the one you mean.")
@@ -132,14 +107,6 @@ def _read(picture, *, may_change):
         scale = LARGE / max(width, height)
         picture.draft("L", [int(scale * width), int(scale * height)])
     return _shrink(ImageOps.exif_transpose(picture)), size
-
-
-def _check_size(width, height):
-    if not 0 < width * height <= LARGEST:
-        raise PictureError(
-            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
-            "read: make it smaller, or crop it."
-        )
 
 
 def _as_picture(array):
@@ -153,12 +120,12 @@ def _as_picture(array):
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
+    is_coloured = array.ndim == 3 and array.shape[2] in (3, 4)
+    if array.size == 0 or (array.ndim != 2 and not is_coloured):
         raise PictureError(
             f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
             "channels) is needed. One image of several is images[0]."
         )
-    _check_size(array.shape[1], array.shape[0])
     # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)

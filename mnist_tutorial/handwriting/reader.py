@@ -19,7 +19,6 @@ SCRIPTS = ("network.js", "fit.js", "pad.js", "reader.js")
 # As in network.js:
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax")
 KNOWN = (
-    layers.InputLayer,
     layers.Rescaling,
     layers.Conv2D,
     layers.MaxPooling2D,
@@ -120,10 +119,8 @@ def _describe_layer(layer):
     """Return the steps of one layer, each a dict in the words of network.js."""
     _check(layer)
     match layer:
-        case layers.Rescaling():
-            steps = [_scaling(layer, layer.scale, layer.offset)]
-        case layers.BatchNormalization():
-            steps = [_normalisation(layer)]
+        case layers.Rescaling() | layers.BatchNormalization():
+            steps = [{"kind": "scale", **_scaling(layer)}]
         case layers.Conv2D():
             windows = _windows(layer, layer.kernel_size)
             steps = [{"kind": "convolution", **_weights(layer), **windows}]
@@ -159,8 +156,6 @@ def _check(layer):
         problem = "is a ReLU with settings of its own"
     elif has_gaps:
         problem = "has groups or gaps (dilation) in its filters"
-    elif getattr(layer, "data_format", "channels_last") != "channels_last":
-        problem = "has the channels first"
     elif kind is layers.Dense and len(layer.input.shape) != 2:
         problem = "takes images that are not flat, without Flatten before it"
     else:
@@ -198,21 +193,9 @@ def _windows(layer, size):
     return {"size": size, "strides": layer.strides, "outside": outside}
 
 
-def _normalisation(layer):
-    # What it learnt is, for each channel, one number to multiply by and one to add.
-    times = 1 / np.sqrt(np.asarray(layer.moving_variance) + layer.epsilon)
-    if layer.scale:
-        times = times * np.asarray(layer.gamma)
-    plus = -times * np.asarray(layer.moving_mean)
-    if layer.center:
-        plus = plus + np.asarray(layer.beta)
-    return _scaling(layer, times, plus)
-
-
-def _scaling(layer, times, plus):
-    channels = layer.output.shape[-1:]
-    return {
-        "kind": "scale",
-        "times": np.broadcast_to(times, channels),
-        "plus": np.broadcast_to(plus, channels),
-    }
+def _scaling(layer):
+    """Return what a layer multiplies each channel by, and what it adds."""
+    dark = np.zeros((1, *layer.input.shape[1:]), np.float32)
+    plus, sum_of_both = (np.asarray(layer(image)) for image in (dark, dark + 1))
+    first = (0,) * (dark.ndim - 1)
+    return {"times": (sum_of_both - plus)[first], "plus": plus[first]}

@@ -64,10 +64,7 @@ LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
 
 
 def pen_strokes(digit, rng=None):
-    """Return one way to write `digit` with a pen; `rng` chooses and varies it.
-
-    Strokes are arrays of points (x, y), within 0 to 1 or little beyond, y downwards.
-    """
+    """Return strokes of points (x, y), about 0 to 1, as `rng` writes `digit`."""
     ways = WAYS[digit]
     return _curves(ways[0 if rng is None else rng.integers(len(ways))], rng)
 
@@ -76,10 +73,9 @@ def _curves(way, rng=None, spread=0.025):
     """Turn one of the ways above into strokes, its points moved a little."""
     # The same move for the same point, so that corners stay closed.
     places = {}
-    for name in " ".join(way).split():
-        if name not in places:
-            move = 0 if rng is None else rng.normal(0, spread, 2)
-            places[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
+    for name in dict.fromkeys(" ".join(way).split()):
+        move = 0 if rng is None else rng.normal(0, spread, 2)
+        places[name] = (np.array([int(name[0]), int(name[1])]) + 0.5) / 10 + move
     strokes = [[places[name] for name in stroke.split()] for stroke in way]
     return [_curve(points, 12 * (len(points) - 1) + 1) for points in strokes]
 
@@ -92,10 +88,7 @@ def _curve(points, count, bends=3):
 
 
 def draw_strokes(strokes, side, width):
-    """Draw strokes with a round pen on a square picture, uint8, ink 255 on 0.
-
-    Strokes are sequences of points (x, y); all lengths are in pixels, y downwards.
-    """
+    """Draw strokes, in pixels, on a square picture, uint8, ink 255 on 0."""
     # Pillow draws without anti-aliasing: draw it large, then make it smaller.
     large = Image.new("L", (3 * side, 3 * side))
     pen = ImageDraw.Draw(large)
@@ -242,14 +235,9 @@ def _set_in_font(sign, rng, fonts=FONTS, size=110):
     bold = int(rng.integers(0, size // 18))
     side = SIDE * size // 110
     picture = Image.new("L", (side, side))
-    ImageDraw.Draw(picture).text(
-        xy=(side / 2, side / 2),
-        text=str(sign),
-        fill=255,
-        font=font,
-        anchor="mm",
-        stroke_width=bold,
-    )
+    pen = ImageDraw.Draw(picture)
+    middle = (side / 2, side / 2)
+    pen.text(middle, str(sign), fill=255, font=font, anchor="mm", stroke_width=bold)
     return np.asarray(picture)
 
 
