@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -346,17 +347,19 @@ RECIPES = {
 }
 
 
-def network_at_hand(digits, name="fast"):
+def network_at_hand(digits, folder=None, *, name="fast"):
     """Return a trained network, for lessons about something else than training.
 
-    It is trained once, on all training images but the last 5,000, and kept in the
-    course's ``models/``; after that it is loaded. Either way the weights are the same,
-    and random numbers are seeded with 0. A file that does not fit is passed over.
+    It is trained once, on all training images but the last 5,000; after that it is
+    loaded. Either way the weights are the same, and random numbers are seeded with 0.
 
     Parameters
     ----------
     digits : mnist_tutorial.data.DigitData
         What to train on; the file is named after it.
+    folder : str or path-like, optional
+        Where the network is kept; the course's ``models/`` by default. A file that
+        does not fit is passed over, and left as it is.
     name : str
         Of the recipe, one of `RECIPES`.
 
@@ -373,7 +376,8 @@ def network_at_hand(digits, name="fast"):
     file = f"{name}-{digits.name.replace(' ', '-')}"
     if digits.name not in ("MNIST", "stand-in"):
         file += f"-{hashlib.sha256(x).hexdigest()[:8]}"
-    path = course_folder("models") / f"{file}.keras"
+    folder = course_folder("models") if folder is None else Path(folder)
+    path = folder / f"{file}.keras"
     model = _kept(path, recipe)
     if model is None:
         x, y = x[:55_000, ..., np.newaxis], y[:55_000]

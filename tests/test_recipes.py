@@ -412,6 +412,12 @@ def test_network_is_trained_once_and_then_loaded(digits, models, no_training):
     )
 
 
+def test_a_network_can_be_kept_elsewhere(digits, models, tmp_path):
+    recipes.network_at_hand(digits, tmp_path / "mine")
+    assert [path.suffix for path in (tmp_path / "mine").iterdir()] == [".keras"]
+    assert not models.exists() or not list(models.iterdir())
+
+
 def test_a_jiggled_recipe_is_trained_on_bytes_and_takes_0_to_1(digits, monkeypatch):
     still = {"turn": 0, "zoom": 0, "shift": 0}
     recipe = tiny(jiggled=still, validation_split=0.0, smoothing=0.1)
