@@ -247,6 +247,18 @@ def test_the_page_is_one_small_file(reader):
             "gaps",
         ),
         ([layers.AveragePooling2D(2), layers.Flatten(), layers.Dense(10)], "Average"),
+        (
+            [
+                layers.MaxPooling2D((2, 1), data_format="channels_first"),
+                layers.Flatten(),
+                layers.Dense(10),
+            ],
+            "channels first",
+        ),
+        (
+            [layers.BatchNormalization(axis=1), layers.Flatten(), layers.Dense(10)],
+            "another axis",
+        ),
     ],
 )
 def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):

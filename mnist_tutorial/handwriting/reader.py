@@ -156,6 +156,10 @@ def _check(layer):
         problem = "is a ReLU with settings of its own"
     elif has_gaps:
         problem = "has groups or gaps (dilation) in its filters"
+    elif getattr(layer, "data_format", "channels_last") != "channels_last":
+        problem = "has the channels first"
+    elif getattr(layer, "axis", -1) not in (-1, len(layer.input.shape) - 1):
+        problem = "normalises along another axis than the last"
     elif kind is layers.Dense and len(layer.input.shape) != 2:
         problem = "takes images that are not flat, without Flatten before it"
     else:
