@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 __all__ = ["PictureError"]
 
+LARGEST = 50_000_000  # pixels; a picture that claims more is not decoded
 SMALL, LARGE = 112, 800  # pixels of the longer side, after reading
 # Not every format that Pillow knows: some start other programs.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -35,11 +36,9 @@ def name_of(image):
 def read_grey(image):
     """Return a picture's grey levels, 0 to 1, and its own width and height, upright."""
     try:
-        with warnings.catch_warnings(action="ignore"):
-            # Pillow warns of large pictures; here they are refused.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _open(image) as picture:
-                return _read(picture, may_change=picture is not image)
+        # Pillow warns of large pictures; here they are refused.
+        with warnings.catch_warnings(action="ignore"), _open(image) as picture:
+            return _read(picture, may_change=picture is not image)
     except PictureError as error:
         problem = str(error)
     except UnidentifiedImageError:
@@ -47,7 +46,7 @@ def read_grey(image):
             "is no picture that can be read: save it as PNG or JPEG (a photo in HEIC: "
             "export it as JPEG, or pip install pillow-heif)."
         )
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         problem = f"is too large to be read ({error}): make it smaller, or crop it."
     except DAMAGED as error:
         problem = f"cannot be decoded ({error}): it may be damaged or cut off."
@@ -97,6 +96,7 @@ def _formats():
 
 def _read(picture, *, may_change):
     width, height = picture.size
+    _check_size(width, height)
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         raise PictureError("is animated or has several pages: save the one you mean.")
@@ -107,6 +107,14 @@ def _read(picture, *, may_change):
         scale = LARGE / max(width, height)
         picture.draft("L", [int(scale * width), int(scale * height)])
     return _shrink(ImageOps.exif_transpose(picture)), size
+
+
+def _check_size(width, height):
+    if not 0 < width * height <= LARGEST:
+        raise PictureError(
+            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
+            "read: make it smaller, or crop it."
+        )
 
 
 def _as_picture(array):
@@ -126,6 +134,7 @@ def _as_picture(array):
             f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
             "channels) is needed. One image of several is images[0]."
         )
+    _check_size(array.shape[1], array.shape[0])
     # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
