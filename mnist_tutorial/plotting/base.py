@@ -19,12 +19,7 @@ DIGIT_COLOURS = [*COLOURS, "#7A4B00", "#332288", "#000000", "#882255"]
 
 
 class _Sentence(Artist):
-    """Words among what is drawn: they go when it is cleared or removed."""
-
-    def __init__(self, words):
-        super().__init__()
-        self.words = words
-        self.set(visible=False, in_layout=False)
+    """Words among what is drawn, as a label: they go when it is cleared or removed."""
 
 
 def describe(drawn, sentence):
@@ -50,7 +45,9 @@ def describe(drawn, sentence):
     for artist in list(drawn.artists):
         if isinstance(artist, _Sentence):
             artist.remove()
-    drawn.add_artist(_Sentence(sentence))
+    artist = _Sentence()
+    artist.set(label=sentence, visible=False, in_layout=False)
+    drawn.add_artist(artist)
     # Here and not at import: the inline backend discards what is registered earlier.
     shell = "IPython" in sys.modules and sys.modules["IPython"].get_ipython()
     if shell:
@@ -67,18 +64,16 @@ def description(figure):
     >>> description(plt.figure(figsize=(2, 1)))
     '<Figure size 200x100 with 0 Axes>'
     """
-    return " ".join(sentence.words for sentence in _sentences(figure)) or repr(figure)
+    return " ".join(_sentences(figure)) or repr(figure)
 
 
 def _sentences(part):
-    """Return the sentences on a part of a figure, then those on the parts in it."""
-    found = []
+    """Yield the sentences on a part of a figure, then those on the parts in it."""
     for child in part.get_children():
         if isinstance(child, _Sentence):
-            found.append(child)
+            yield child.get_label()
         elif isinstance(child, (Axes, SubFigure)):
-            found += _sentences(child)
-    return found
+            yield from _sentences(child)
 
 
 def new_axes(size):
