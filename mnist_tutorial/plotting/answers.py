@@ -3,16 +3,7 @@
 import numpy as np
 from matplotlib import pyplot as plt
 
-from mnist_tutorial.plotting.base import (
-    as_digits,
-    as_images,
-    as_probabilities,
-    describe,
-    draw_bars,
-    new_axes,
-    new_grid,
-    with_article,
-)
+from mnist_tutorial.plotting import base
 
 
 def plot_probabilities(probabilities, *, label=None, ax=None):
@@ -36,14 +27,13 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     >>> plot_probabilities(np.eye(10)[8], label=8).get_title()
     'The network reads an 8'
     """
-    p = as_probabilities(probabilities)
+    p = base.as_probabilities(probabilities)
     if label is not None and label not in range(10):
         raise ValueError(f"the label must be a digit, not {label!r}")
-    if ax is None:
-        ax = new_axes((5, 2.8))
-    bars, answer = draw_bars(ax, p)
+    ax = base.new_axes((5, 2.8), ax)
+    bars, answer = base.draw_bars(ax, p)
     ax.bar_label(bars, [f"{value:.0%}" if value >= 0.01 else "" for value in p])
-    reading = with_article(answer)
+    reading = f"an {answer}" if answer == 8 else f"a {answer}"
     ax.set(title=f"The network reads {reading}", xlabel="digit", ylabel="probability")
     ax.set(xticks=range(10), ylim=(0, 1.15), yticks=[0, 0.5, 1])
     words = f"Ten bars of probability: the network reads {reading} at {p[answer]:.0%}"
@@ -51,7 +41,7 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
         ax.get_xticklabels()[int(label)].set_fontweight("bold")
         ax.set_xlabel(f"digit (label: {label})")
         words += f", and the label is {label}"
-    describe(ax, f"{words}.")
+    base.describe(ax, f"{words}.")
     return ax
 
 
@@ -83,7 +73,7 @@ def plot_readings(pictures, probabilities, names):
             f"{n} pictures, {len(probabilities)} sets of probabilities and "
             f"{len(names)} names: there must be as many of each, at least one"
         )
-    rows = [as_probabilities(row) for row in probabilities]
+    rows = [base.as_probabilities(row) for row in probabilities]
     figure, axes = plt.subplots(
         2, n, figsize=(1.75 * n, 3.2), squeeze=False, layout="constrained"
     )
@@ -92,14 +82,14 @@ def plot_readings(pictures, probabilities, names):
         top.imshow(pictures[i], cmap="gray", vmin=0, vmax=255)
         top.set_title(names[i], fontsize=10)
         top.set(xticks=[], yticks=[])
-        _, answer = draw_bars(bottom, rows[i])
+        _, answer = base.draw_bars(bottom, rows[i])
         bottom.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1.05))
         bottom.tick_params(labelsize=8)
         bottom.set_xlabel(f"reads {answer}: {rows[i][answer]:.0%}", fontsize=10)
         spoken.append(f"{names[i]}, read as {answer}")
     axes[1, 0].set_ylabel("probability", fontsize=9)
     what = f"{n} pictures, each" if n > 1 else "A picture"
-    describe(figure, f"{what} above ten bars of probability: {'; '.join(spoken)}.")
+    base.describe(figure, f"{what} above ten bars of probability: {'; '.join(spoken)}.")
     return figure
 
 
@@ -126,11 +116,10 @@ def plot_confusion(labels, answers, *, ax=None):
     # Here, so that other plots need not load it.
     from sklearn.metrics import ConfusionMatrixDisplay
 
-    labels, answers = as_digits(labels), as_digits(answers)
+    labels, answers = base.as_digits(labels), base.as_digits(answers)
     if labels.shape != answers.shape:
         raise ValueError(f"labels {labels.shape} and answers {answers.shape}")
-    if ax is None:
-        ax = new_axes((5.2, 5.2))
+    ax = base.new_axes((5.2, 5.2), ax)
     display = ConfusionMatrixDisplay.from_predictions(
         labels, answers, labels=range(10), ax=ax, colorbar=False, cmap="Blues"
     )
@@ -155,7 +144,7 @@ def plot_confusion(labels, answers, *, ax=None):
         for row, column in zip(*divmod(worst, 10), strict=True)
         if mistakes[row, column]
     )
-    describe(
+    base.describe(
         ax,
         f"Number of images, label by answer. Right, from 0 to 9: {right}. Most often "
         f"misread: {wrong or 'none'}.",
@@ -186,7 +175,7 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
     >>> figure.axes[0].get_title(), figure.axes[1].get_title()
     ('image 1', 'The network reads a 7')
     """
-    images, labels = as_images(images), as_digits(labels)
+    images, labels = base.as_images(images), base.as_digits(labels)
     probabilities = np.asarray(probabilities, float)
     if probabilities.shape != (len(labels), 10) or len(images) != len(labels):
         raise ValueError(
@@ -199,15 +188,15 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
         raise ValueError(f"no mistake to draw: {len(wrong)} made, {count} asked for")
     # Two mistakes in a row, each with two Axes.
     rows = -(-len(worst) // 2)
-    figure, axes = new_grid(4 * rows, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
+    figure, axes = base.new_grid(4 * rows, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
     for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
         left.axis("on")
         left.imshow(images[i], cmap="gray_r")
         left.set(title=f"image {i}", xticks=[], yticks=[])
         given = f"label at {probabilities[i, labels[i]]:.1%}"
         left.set_xlabel(given)
-        describe(left, f"Image {i}, its {given}.")
+        base.describe(left, f"Image {i}, its {given}.")
         right.axis("on")
         plot_probabilities(probabilities[i], label=labels[i], ax=right)
-    describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")
+    base.describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")
     return figure

@@ -76,8 +76,10 @@ def _sentences(part):
             yield from _sentences(child)
 
 
-def new_axes(size):
-    """Return the Axes of a new figure of `size`, width and height in inches."""
+def new_axes(size, ax=None):
+    """Return `ax`, or that of a new figure of `size`, width and height in inches."""
+    if ax is not None:
+        return ax
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
@@ -146,8 +148,3 @@ def draw_bars(ax, p):
 def titled(title, words):
     """Return a sentence of `words`, behind the title if there is one."""
     return f"{title}: {words}." if title else f"{words[:1].upper()}{words[1:]}."
-
-
-def with_article(digit):
-    """Put the right article before a digit: "a 7", "an 8"."""
-    return f"an {digit}" if digit == 8 else f"a {digit}"

@@ -2,15 +2,7 @@
 
 import numpy as np
 
-from mnist_tutorial.plotting.base import (
-    COLOURS,
-    as_digits,
-    as_images,
-    describe,
-    new_axes,
-    new_grid,
-    titled,
-)
+from mnist_tutorial.plotting import base
 
 
 def plot_digits(images, labels=None, *, columns=10, title=None, as_stored=False):
@@ -40,13 +32,13 @@ def plot_digits(images, labels=None, *, columns=10, title=None, as_stored=False)
     >>> figure.axes[0].get_title()
     'a line'
     """
-    images = as_images(images)
+    images = base.as_images(images)
     if not 0 < len(images) <= 100:
         raise ValueError(f"plot_digits draws 1 to 100 images, not {len(images)}")
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"{len(images)} images but {len(labels)} labels")
     size = (0.75, 0.75 if labels is None else 0.95)
-    figure, axes = new_grid(len(images), columns, size)
+    figure, axes = base.new_grid(len(images), columns, size)
     colours = "gray" if as_stored else "gray_r"
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(image, cmap=colours, vmin=0, vmax=max(images.max(), 1e-9))
@@ -59,7 +51,7 @@ def plot_digits(images, labels=None, *, columns=10, title=None, as_stored=False)
         words = f"{len(images)} digits in a grid of {rows} by {columns}"
     if labels is not None:
         words += ", labelled " + " ".join(str(label) for label in labels)
-    describe(figure, titled(title, words))
+    base.describe(figure, base.titled(title, words))
     return figure
 
 
@@ -83,10 +75,9 @@ def plot_class_balance(labels, *, ax=None):
     >>> [int(bar.get_height()) for bar in ax.patches]
     [0, 0, 0, 2, 0, 0, 0, 1, 0, 0]
     """
-    counts = np.bincount(as_digits(labels), minlength=10)
-    if ax is None:
-        ax = new_axes((6, 3))
-    bars = ax.bar(range(10), counts, color=COLOURS[0])
+    counts = np.bincount(base.as_digits(labels), minlength=10)
+    ax = base.new_axes((6, 3), ax)
+    bars = ax.bar(range(10), counts, color=base.COLOURS[0])
     texts = [f"{count:,}" for count in counts]
     ax.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
     ax.axhline(counts.mean(), color="black", linestyle="--", label="equal shares")
@@ -96,7 +87,7 @@ def plot_class_balance(labels, *, ax=None):
     ax.yaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="upper right", ncols=2)
     listed = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(counts))
-    describe(ax, f"Bars of the number of images of each digit: {listed}.")
+    base.describe(ax, f"Bars of the number of images of each digit: {listed}.")
     return ax
 
 
@@ -125,8 +116,7 @@ def plot_pixels(image, *, ax=None):
         raise ValueError(
             f"one uint8 image of shape (28, 28), not {image.dtype} {image.shape}"
         )
-    if ax is None:
-        ax = new_axes((7.2, 7.2))
+    ax = base.new_axes((7.2, 7.2), ax)
     ax.imshow(image, cmap="gray_r", vmin=0, vmax=255)
     for row, column in np.argwhere(image):
         value = image[row, column]
@@ -140,5 +130,7 @@ def plot_pixels(image, *, ax=None):
             f"{np.count_nonzero(image)} pixels hold ink in rows {rows[0]} to {rows[-1]}"
             f" and columns {columns[0]} to {columns[-1]}, up to {image.max()}."
         )
-    describe(ax, f"A digit of 28 by 28 pixels with each value written on it: {found}")
+    base.describe(
+        ax, f"A digit of 28 by 28 pixels with each value written on it: {found}"
+    )
     return ax

@@ -5,17 +5,7 @@ Values below zero are light, values above it dark: a print in grey says the same
 
 import numpy as np
 
-from mnist_tutorial.plotting.base import (
-    DIGIT_COLOURS,
-    GREY,
-    as_digits,
-    as_images,
-    describe,
-    new_axes,
-    new_grid,
-    rows_and_columns,
-    titled,
-)
+from mnist_tutorial.plotting import base
 
 # Its lightness falls all the way from yellow over grey to blue.
 SIGNED = "cividis_r"
@@ -86,14 +76,13 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     if stack.ndim != 3 or not stack.size:
         raise ValueError(f"a stack of shape (height, width, n), not {stack.shape}")
     height, width, n = stack.shape
-    rows, columns = rows_and_columns(n, columns)
+    rows, columns = base.rows_and_columns(n, columns)
     # NaN is not drawn: a rim right of and below each tile, and the last row's rest.
     tiles = np.full((rows * columns, height + 1, width + 1), np.nan)
     tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
     grid = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
     grid = grid.reshape(rows * (height + 1), -1)[:-1, :-1]
-    if ax is None:
-        ax = new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)))
+    ax = base.new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)), ax)
     top = max(np.abs(stack).max(), 1e-9)
     signed = stack.min() < 0
     image = ax.imshow(
@@ -110,7 +99,7 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
     words = f"{n} tiles of {height} by {width} in rows of {columns}, "
     words += "dark above 0 and light below" if signed else "the higher the darker"
     words += f"; values from {stack.min():.1f} to {stack.max():.1f}"
-    describe(ax, titled(title, words))
+    base.describe(ax, base.titled(title, words))
     return ax
 
 
@@ -139,13 +128,13 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     >>> plot_heat(image, -image, ["against"]).axes[0].get_title()
     'against'
     """
-    images, heats = as_images(images), np.asarray(heats)
+    images, heats = base.as_images(images), np.asarray(heats)
     if not len(titles) == len(images) > 0 or images.shape != heats.shape:
         raise ValueError(
             f"images {images.shape}, heats {heats.shape} and {len(titles)} titles"
             " do not match"
         )
-    figure, axes = new_grid(len(images), 4, (1.5, 1.7))
+    figure, axes = base.new_grid(len(images), 4, (1.5, 1.7))
     tops = np.abs(heats).max(axis=(1, 2)).clip(1e-9)
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         column = tops[i % axes.shape[1] :: axes.shape[1]]
@@ -158,7 +147,7 @@ def plot_heat(images, heats, titles, *, one_scale=False):
     spoken = "; ".join(
         title + _extremes(heat) for title, heat in zip(titles, heats, strict=True)
     )
-    describe(
+    base.describe(
         figure,
         "Digits in outline over maps, dark where something speaks for and light where "
         f"it speaks against: {spoken}.",
@@ -202,21 +191,20 @@ def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
     >>> len(ax.collections)
     2
     """
-    points, labels = np.asarray(points), as_digits(labels)
+    points, labels = np.asarray(points), base.as_digits(labels)
     if points.shape != (len(labels), 2):
         raise ValueError(f"points {points.shape} for {len(labels)} labels")
-    if ax is None:
-        ax = new_axes((5.5, 5.5))
+    ax = base.new_axes((5.5, 5.5), ax)
     for digit in np.unique(labels):
         x, y = points[labels == digit].T
-        colour = DIGIT_COLOURS[digit]
+        colour = base.DIGIT_COLOURS[digit]
         ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
     if len(ringed):
         x, y = points[ringed].T
         ax.scatter(x, y, s=110, facecolors="none", edgecolors="black", zorder=3)
     ax.set(title=title or "", xticks=[], yticks=[])
     for side in ax.spines.values():
-        side.set_color(GREY)
+        side.set_color(base.GREY)
     words = f"{len(labels):,} digits as points of a plane, each drawn as itself"
     if len(ringed):
         words += f", {len(ringed)} of them ringed"
@@ -226,5 +214,5 @@ def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
         for axis in (0, 1)
     )
     words += f"; their middles from left to right: {across}; from bottom to top: {up}"
-    describe(ax, titled(title, words))
+    base.describe(ax, base.titled(title, words))
     return ax

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from mnist_tutorial.plotting.base import COLOURS, MARKERS, describe, new_axes
+from mnist_tutorial.plotting import base
 
 
 def plot_history(histories, *, metric="loss", ax=None):
@@ -35,8 +35,7 @@ def plot_history(histories, *, metric="loss", ax=None):
         if np.size(history.get(metric, ())) == 0:
             known = ", ".join(history) or "nothing"
             raise ValueError(f"the history holds no {metric!r}: it has {known}")
-    if ax is None:
-        ax = new_axes((5, 3.4))
+    ax = base.new_axes((5, 3.4), ax)
     # One look for each part, one colour and marker for each model.
     looks = {
         "training": {"linestyle": "-"},
@@ -48,7 +47,10 @@ def plot_history(histories, *, metric="loss", ax=None):
     spoken = []
     most = 0
     for i, (name, history) in enumerate(models.items()):
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        colour, marker = (
+            base.COLOURS[i % len(base.COLOURS)],
+            base.MARKERS[i % len(base.MARKERS)],
+        )
         for key, part in parts.items():
             values = np.atleast_1d(history.get(key, ()))
             if values.size == 0:
@@ -64,7 +66,7 @@ def plot_history(histories, *, metric="loss", ax=None):
     ax.grid(alpha=0.3)
     ax.legend(fontsize=9)
     span = f"{most} epochs" if most > 1 else "one epoch"
-    describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(spoken)}.")
+    base.describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(spoken)}.")
     return ax
 
 
