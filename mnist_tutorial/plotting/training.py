@@ -30,34 +30,37 @@ def plot_history(histories, *, metric="loss", ax=None):
     >>> [line.get_label() for line in ax.lines]
     ['training', 'validation']
     """
-    models = _by_name(histories)
+    histories = getattr(histories, "history", histories)
+    if not isinstance(histories, dict) or not histories:
+        raise ValueError(
+            f"no history to draw in {histories!r:.60}: give what fit returned, or a "
+            "dict of such by name"
+        )
+    models = {name: getattr(h, "history", h) for name, h in histories.items()}
+    if not any(isinstance(history, dict) for history in models.values()):
+        models = {"": histories}  # one alone, without a name
     for history in models.values():
         if np.size(history.get(metric, ())) == 0:
             known = ", ".join(history) or "nothing"
             raise ValueError(f"the history holds no {metric!r}: it has {known}")
     ax = base.new_axes((5, 3.4), ax)
-    # One look for each part, one colour and marker for each model.
-    looks = {
-        "training": {"linestyle": "-"},
-        "validation": {"linestyle": "--", "mfc": "white"},
-    }
-    parts = {metric: "training", f"val_{metric}": "validation"}
-    if metric.startswith("val_"):
-        parts = {metric: "validation"}
     spoken = []
     most = 0
     for i, (name, history) in enumerate(models.items()):
-        colour, marker = (
-            base.COLOURS[i % len(base.COLOURS)],
-            base.MARKERS[i % len(base.MARKERS)],
-        )
-        for key, part in parts.items():
+        colour = base.COLOURS[i % len(base.COLOURS)]
+        marker = base.MARKERS[i % len(base.MARKERS)]
+        for key in (metric, f"val_{metric}"):
             values = np.atleast_1d(history.get(key, ()))
             if values.size == 0:
                 continue
+            epochs = range(1, len(values) + 1)
+            (line,) = ax.plot(epochs, values, color=colour, marker=marker)
+            part = "training"
+            if key.startswith("val_"):
+                part = "validation"
+                line.set(linestyle="--", markerfacecolor="white")
             label = f"{name}, {part}" if name else part
-            style = {"color": colour, "marker": marker, **looks[part]}
-            ax.plot(range(1, len(values) + 1), values, label=label, **style)
+            line.set_label(label)
             spoken.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
             most = max(most, len(values))
     # Words around it, and whole numbers for epochs.
@@ -68,16 +71,3 @@ def plot_history(histories, *, metric="loss", ax=None):
     span = f"{most} epochs" if most > 1 else "one epoch"
     base.describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(spoken)}.")
     return ax
-
-
-def _by_name(histories):
-    """Return a dict of histories by name; the name of a single one is empty."""
-    histories = getattr(histories, "history", histories)
-    if not isinstance(histories, dict) or not histories:
-        raise ValueError(
-            f"no history to draw in {histories!r:.60}: give what fit returned, or a "
-            "dict of such by name"
-        )
-    if any(isinstance(h, dict) or hasattr(h, "history") for h in histories.values()):
-        return {name: getattr(h, "history", h) for name, h in histories.items()}
-    return {"": histories}
