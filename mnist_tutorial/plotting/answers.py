@@ -68,7 +68,7 @@ def plot_readings(pictures, probabilities, names):
     'reads 3: 100%'
     """
     n = len(pictures)
-    if not n or not n == len(probabilities) == len(names):
+    if not 0 < n == len(probabilities) == len(names):
         raise ValueError(
             f"{n} pictures, {len(probabilities)} sets of probabilities and "
             f"{len(names)} names: there must be as many of each, at least one"
@@ -138,16 +138,12 @@ def plot_confusion(labels, answers, *, ax=None):
     ax.set(title="Number of images", xlabel="read as", ylabel="label")
     # The same in words: the diagonal, and the five pairs that are mixed up most.
     right = ", ".join(map(str, np.diagonal(counts)))
-    worst = np.argsort(-mistakes, axis=None, kind="stable")[:5]
-    wrong = ", ".join(
-        f"{row} as {column}: {mistakes[row, column]}"
-        for row, column in zip(*divmod(worst, 10), strict=True)
-        if mistakes[row, column]
-    )
+    worst = sorted(np.argwhere(mistakes), key=lambda pair: -mistakes[tuple(pair)])
+    wrong = [f"{row} as {column}: {mistakes[row, column]}" for row, column in worst[:5]]
     base.describe(
         ax,
         f"Number of images, label by answer. Right, from 0 to 9: {right}. Most often "
-        f"misread: {wrong or 'none'}.",
+        f"misread: {', '.join(wrong) or 'none'}.",
     )
     return ax
 
@@ -192,9 +188,8 @@ def plot_mistakes(images, labels, probabilities, *, count=6):
     for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
         left.axis("on")
         left.imshow(images[i], cmap="gray_r")
-        left.set(title=f"image {i}", xticks=[], yticks=[])
         given = f"label at {probabilities[i, labels[i]]:.1%}"
-        left.set_xlabel(given)
+        left.set(title=f"image {i}", xlabel=given, xticks=[], yticks=[])
         base.describe(left, f"Image {i}, its {given}.")
         right.axis("on")
         plot_probabilities(probabilities[i], label=labels[i], ax=right)

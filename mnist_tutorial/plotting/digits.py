@@ -78,8 +78,7 @@ def plot_class_balance(labels, *, ax=None):
     counts = np.bincount(base.as_digits(labels), minlength=10)
     ax = base.new_axes((6, 3), ax)
     bars = ax.bar(range(10), counts, color=base.COLOURS[0])
-    texts = [f"{count:,}" for count in counts]
-    ax.bar_label(bars, texts, label_type="center", color="white", fontsize=9)
+    ax.bar_label(bars, fmt="{:,.0f}", label_type="center", color="white", fontsize=9)
     ax.axhline(counts.mean(), color="black", linestyle="--", label="equal shares")
     ax.margins(y=0.25)
     ax.set(title="Images of each digit", xlabel="digit", ylabel="images")
@@ -118,19 +117,18 @@ def plot_pixels(image, *, ax=None):
         )
     ax = base.new_axes((7.2, 7.2), ax)
     ax.imshow(image, cmap="gray_r", vmin=0, vmax=255)
-    for row, column in np.argwhere(image):
+    ink = np.argwhere(image)
+    for row, column in ink:
         value = image[row, column]
         style = {"color": "white" if value > 127 else "black", "fontsize": 6.5}
         ax.text(column, row, value, ha="center", va="center", **style)
     ax.set(title="Pixel values; blank squares are 0", xlabel="column", ylabel="row")
-    found = "no pixel holds ink."
-    if image.any():
-        rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
-        found = (
-            f"{np.count_nonzero(image)} pixels hold ink in rows {rows[0]} to {rows[-1]}"
-            f" and columns {columns[0]} to {columns[-1]}, up to {image.max()}."
-        )
-    base.describe(
-        ax, f"A digit of 28 by 28 pixels with each value written on it: {found}"
-    )
+    words = "A digit of 28 by 28 pixels with each value written on it: "
+    if len(ink):
+        (top, left), (bottom, right) = ink.min(axis=0), ink.max(axis=0)
+        words += f"{len(ink)} pixels hold ink in rows {top} to {bottom} and columns "
+        words += f"{left} to {right}, up to {image.max()}."
+    else:
+        words += "no pixel holds ink."
+    base.describe(ax, words)
     return ax

@@ -136,21 +136,20 @@ def plot_heat(images, heats, titles, *, one_scale=False):
         )
     figure, axes = base.new_grid(len(images), 4, (1.5, 1.7))
     tops = np.abs(heats).max(axis=(1, 2)).clip(1e-9)
+    spoken = []
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        column = tops[i % axes.shape[1] :: axes.shape[1]]
+        column = tops[i % 4 :: 4]
         top = column.max() if one_scale else tops[i]
         ax.imshow(heats[i], cmap=SIGNED, vmin=-top, vmax=top)
         for colour, width in (("white", 3), ("black", 1)):
             ax.contour(image, [0.5], colors=colour, linewidths=width)
         ax.set_title(titles[i], fontsize=10)
+        spoken.append(titles[i] + _extremes(heats[i]))
     figure.supxlabel("dark: speaks for · light: speaks against", fontsize=9)
-    spoken = "; ".join(
-        title + _extremes(heat) for title, heat in zip(titles, heats, strict=True)
-    )
     base.describe(
         figure,
         "Digits in outline over maps, dark where something speaks for and light where "
-        f"it speaks against: {spoken}.",
+        f"it speaks against: {'; '.join(spoken)}.",
     )
     return figure
 
@@ -195,7 +194,8 @@ def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
     if points.shape != (len(labels), 2):
         raise ValueError(f"points {points.shape} for {len(labels)} labels")
     ax = base.new_axes((5.5, 5.5), ax)
-    for digit in np.unique(labels):
+    digits = np.unique(labels)
+    for digit in digits:
         x, y = points[labels == digit].T
         colour = base.DIGIT_COLOURS[digit]
         ax.scatter(x, y, marker=f"${digit}$", s=26, linewidths=0.3, color=colour)
@@ -203,16 +203,13 @@ def plot_embedding(points, labels, *, ringed=(), title=None, ax=None):
         x, y = points[ringed].T
         ax.scatter(x, y, s=110, facecolors="none", edgecolors="black", zorder=3)
     ax.set(title=title or "", xticks=[], yticks=[])
-    for side in ax.spines.values():
-        side.set_color(base.GREY)
+    ax.spines[:].set_color(base.GREY)
     words = f"{len(labels):,} digits as points of a plane, each drawn as itself"
     if len(ringed):
         words += f", {len(ringed)} of them ringed"
-    middles = {d: points[labels == d].mean(axis=0) for d in np.unique(labels)}
-    across, up = (
-        " ".join(str(d) for d in sorted(middles, key=lambda d: middles[d][axis]))
-        for axis in (0, 1)
-    )
+    middles = [points[labels == digit].mean(axis=0) for digit in digits]
+    order = np.argsort(middles, axis=0, kind="stable")
+    across, up = (" ".join(map(str, digits[column])) for column in order.T)
     words += f"; their middles from left to right: {across}; from bottom to top: {up}"
     base.describe(ax, base.titled(title, words))
     return ax
