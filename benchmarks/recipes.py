@@ -17,10 +17,10 @@ import statistics
 import subprocess
 import sys
 import time
+import timeit
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "build" / "bench"
+FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"
 # Recipe, epochs (None: the recipe's own), seeds.
 PLAN = [
     ("dense_tanh", None, 3),
@@ -53,13 +53,13 @@ def measure_run(recipe_name, epochs, seed, quick):
         x_train, y_train = x_train[:QUICK_IMAGES], y_train[:QUICK_IMAGES]
     x_train = x_train[..., None].astype("float32") / 255
     recipe = RECIPES[recipe_name]
-    options = {"epochs": 1 if quick else epochs or recipe.epochs}
+    epochs = 1 if quick else epochs or recipe.epochs
     wall, cpu = time.perf_counter(), time.process_time()
-    model, history = recipe.train(x_train, y_train, seed=seed, **options)
+    model, history = recipe.train(x_train, y_train, seed=seed, epochs=epochs)
     seconds = time.perf_counter() - wall
     cpu_seconds = time.process_time() - cpu
     memory = peak_memory()
-    seen = history.params["steps"] * recipe.batch_size * options["epochs"]
+    seen = history.params["steps"] * recipe.batch_size * epochs
 
     x_test = x_test[..., None].astype("float32") / 255
     answers = model.predict(x_test, batch_size=500, verbose=0).argmax(axis=1)
@@ -67,7 +67,7 @@ def measure_run(recipe_name, epochs, seed, quick):
     cost = multiply_adds(model)
     return {
         "recipe": recipe_name,
-        "epochs": options["epochs"],
+        "epochs": epochs,
         "seed": seed,
         "parameters": model.count_params(),
         "multiply_adds": cost,
@@ -86,16 +86,8 @@ def measure_run(recipe_name, epochs, seed, quick):
 def interval(scores, n):
     """Return the ends of the 95 % interval of a mean score: luck of seeds and images.
 
-    Parameters
-    ----------
-    scores : list of float
-        0 to 1, one for each seed, all on the same `n` images.
-    n : int
-
-    Returns
-    -------
-    tuple of float
-        Where there is one seed only, it speaks of the images alone.
+    `scores`, 0 to 1, are one for each seed, all on the same `n` images. Of one seed
+    only, the interval speaks of the images alone.
     """
     from scipy import stats
 
@@ -131,20 +123,16 @@ def peak_memory():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def measure_peak(size=2048, tries=5):
+def measure_peak():
     """Return the machine's best rate of multiplying matrices, in 10⁹ operations/s."""
     from mnist_tutorial import quiet_start
 
     with quiet_start():
         import tensorflow as tf
 
-    matrix = tf.random.normal((size, size))
-    best = float("inf")
-    for _ in range(tries):
-        started = time.perf_counter()
-        tf.linalg.matmul(matrix, matrix).numpy()
-        best = min(best, time.perf_counter() - started)
-    return round(2 * size**3 / best / 1e9, 1)
+    matrix = tf.random.normal((2048, 2048))
+    tries = timeit.repeat(lambda: (matrix @ matrix).numpy(), number=1, repeat=5)
+    return round(2 * 2048**3 / min(tries) / 1e9, 1)
 
 
 def machine():
@@ -157,10 +145,13 @@ def machine():
         lines = cpuinfo.read_text().splitlines()
         names = [line.split(":")[1].strip() for line in lines if "model name" in line]
         processor = names[0] if names else processor
+    threads = os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):  # this process may be allowed fewer
+        threads = len(os.sched_getaffinity(0))
     return {
         "processor": processor,
         "cores": os.cpu_count(),
-        "threads": threads(),
+        "threads": threads,
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "tensorflow": version("tensorflow"),
@@ -168,22 +159,10 @@ def machine():
     }
 
 
-def threads():
-    """Return how many threads this process may run at once."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
 def in_a_process(*arguments):
     """Run this script with `arguments`, and return the JSON of its last line."""
-    done = subprocess.run(
-        [sys.executable, __file__, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    command = [sys.executable, __file__, *map(str, arguments)]
+    return json.loads(subprocess.check_output(command, text=True).splitlines()[-1])
 
 
 def write(path, report):
