@@ -317,23 +317,19 @@ def compare(path):
 
 def draw(rows):
     """Return a Figure: error against CPU seconds, on log scales, a point a row."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     from mnist_tutorial.plotting import COLOURS, describe
 
-    figure, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    ax = figure.subplots()
     # Each point has its interval, and its name on the side where there is room.
     for row in rows:
         ours = row["name"] in ("fast", "accurate", "reader")
-        low, high = row["interval"]
-        error = 1 - row["accuracy"]
+        point = (row["cpu_seconds"], 100 * (1 - row["accuracy"]))
         ax.errorbar(
-            row["cpu_seconds"],
-            100 * error,
-            yerr=[[100 * (error - (1 - high))], [100 * ((1 - low) - error)]],
+            *point,
+            yerr=100 * (row["interval"][1] - row["accuracy"]),
             fmt="D" if ours else "o",
             color=COLOURS[1 if ours else 0],
             capsize=3,
@@ -341,7 +337,7 @@ def draw(rows):
         left = _crowded(row, rows)
         ax.annotate(
             row["name"],
-            (row["cpu_seconds"], 100 * error),
+            point,
             xytext=(-8 if left else 8, 4),
             textcoords="offset points",
             ha="right" if left else "left",
