@@ -276,43 +276,38 @@ def details(rows):
     return "\n".join(lines)
 
 
-def side_by_side(report, other):
-    """Return two runs as a Markdown table: what both trained, and the other's ratio."""
-    lines = [
-        "| Recipe | Wrong in a hundred | The other | CPU seconds | The other | Ratio |",
-        "| --- " + "| --: " * 5 + "|",
-    ]
-    others = {row["name"]: row for row in other["summary"]}
-    for row in report["summary"]:
-        if row["name"] in others:
-            rival = others[row["name"]]
-            errors = (f"{100 * (1 - r['accuracy']):.2f}" for r in (row, rival))
-            seconds = (f"{r['cpu_seconds']:.1f}" for r in (row, rival))
-            ratio = rival["cpu_seconds"] / row["cpu_seconds"]
-            cells = [row["name"], *errors, *seconds, f"{ratio:.2f}"]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def compare(path):
     """Print the last run beside that of `path`, and what each ran on."""
     last = FOLDER / "recipes.json"
     if not last.exists():
         sys.exit("There is no run to compare with yet: make bench trains one.")
-    reports = []
+    runs = []
     for place in (last, path):
         try:
             report = json.loads(Path(place).read_text(encoding="utf-8"))
-            reports.append({key: report[key] for key in ("machine", "summary")})
+            machine = report["machine"]
+            rows = {row["name"]: row for row in report["summary"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "another content"
             sys.exit(
-                f"{place} cannot be compared ({reason}): name a recipes.json that "
+                f"{place} cannot be compared ({error!r}): name a recipes.json that "
                 "make bench wrote."
             )
-        facts = ", ".join(f"{key} {value}" for key, value in report["machine"].items())
+        facts = ", ".join(f"{key} {value}" for key, value in machine.items())
         print(f"{place}: {facts}")
-    print(f"\n{side_by_side(*reports)}")
+        runs.append(rows)
+    head = "Recipe | Wrong in a hundred | The other | CPU seconds | The other | Ratio"
+    print(f"\n| {head} |")
+    print("| --- " + "| --: " * 5 + "|")
+    ours, others = runs
+    for name in ours:
+        if name in others:
+            row, other = ours[name], others[name]
+            print(
+                f"| {name} | {100 * (1 - row['accuracy']):.2f} "
+                f"| {100 * (1 - other['accuracy']):.2f} | {row['cpu_seconds']:.1f} "
+                f"| {other['cpu_seconds']:.1f} "
+                f"| {other['cpu_seconds'] / row['cpu_seconds']:.2f} |"
+            )
 
 
 def draw(rows):
