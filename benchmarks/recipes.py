@@ -187,30 +187,21 @@ def resume(path, report):
 
 
 def summarise(report):
-    """Return one row for each recipe: means over its seeds, and the ratio of time.
+    """Return one row for each recipe of a report: means over its seeds, and "times".
 
-    Parameters
-    ----------
-    report : dict
-        As in `recipes.json`: "runs", and the machine's "peak_gflops".
-
-    Returns
-    -------
-    list of dict
-        Keys: name, parameters, multiply_adds, seeds, seconds, cpu_seconds, times (CPU
-        seconds over those of the 3×3 CNN's two epochs), images_per_second, peak_share,
-        memory, accuracy, lowest, highest, interval.
+    That is its CPU seconds over those of the published 3×3 CNN's two epochs; of a
+    machine that others use as well, they are a steadier measure than seconds.
     """
     groups = {}
     for run in report["runs"]:
         groups.setdefault(run["name"], []).append(run)
-    reference = [n for n in groups if n.startswith("cnn_3x3")][:1]
     rows = []
     for name, runs in groups.items():
-        mean = {
+        means = {
             key: statistics.mean(run[key] for run in runs)
-            for key in ("seconds", "cpu_seconds", "images_per_second", "gflops")
+            for key in ("seconds", "cpu_seconds", "images_per_second", "accuracy")
         }
+        gflops = statistics.mean(run["gflops"] for run in runs)
         # Runs were kept without this number while all were of MNIST's test images.
         tested = runs[0].get("tested", 10_000)
         scores = [run["accuracy"] for run in runs]
@@ -219,23 +210,17 @@ def summarise(report):
             "parameters": runs[0]["parameters"],
             "multiply_adds": runs[0]["multiply_adds"],
             "seeds": len(runs),
-            "seconds": mean["seconds"],
-            "cpu_seconds": mean["cpu_seconds"],
-            "images_per_second": mean["images_per_second"],
-            "peak_share": mean["gflops"] / report["peak_gflops"],
+            **means,
+            "peak_share": gflops / report["peak_gflops"],
             "memory": max(run["peak_memory_mb"] for run in runs),
-            "accuracy": statistics.mean(scores),
             "lowest": min(scores),
             "highest": max(scores),
             "interval": interval(scores, tested),
         }
         rows.append(row)
-    if reference:
-        # Of a machine that others use as well, CPU seconds are the steadier measure.
-        base = next(r["cpu_seconds"] for r in rows if r["name"] == reference[0])
-        for row in rows:
-            row["times"] = row["cpu_seconds"] / base
-    return rows
+    published = [row for row in rows if row["name"].startswith("cnn_3x3")] or rows
+    base = published[0]["cpu_seconds"]
+    return [row | {"times": row["cpu_seconds"] / base} for row in rows]
 
 
 def table(rows):
@@ -249,7 +234,7 @@ def table(rows):
         half = row["interval"][1] - row["accuracy"]
         lines.append(
             f"| {row['name']} | {100 * (1 - row['accuracy']):.2f} ± {100 * half:.2f} "
-            f"| {row.get('times', 1):.2f} | {row['parameters']:,} |"
+            f"| {row['times']:.2f} | {row['parameters']:,} |"
         )
     return "\n".join(lines)
 
@@ -268,7 +253,7 @@ def details(rows):
         lines.append(
             f"| {row['name']} | {mean} | {lowest}–{highest} | {low}–{high} "
             f"| {row['seconds']:.1f} | {row['cpu_seconds']:.1f} "
-            f"| {row.get('times', 1):.2f} | {row['seeds']} "
+            f"| {row['times']:.2f} | {row['seeds']} "
             f"| {row['parameters']:,} | {row['multiply_adds'] / 1e6:.1f} "
             f"| {row['images_per_second']:,.0f} | {100 * row['peak_share']:.0f} % "
             f"| {row['memory']:,} |"
