@@ -9,8 +9,6 @@ from mnist_tutorial.plotting import base
 def plot_history(histories, *, metric="loss", ax=None):
     """Draw one metric epoch by epoch: training solid, validation dashed and hollow.
 
-    Each model has its marker, as well as its colour.
-
     Parameters
     ----------
     histories : keras.callbacks.History, dict of sequences, or dict of these by name
@@ -63,7 +61,6 @@ def plot_history(histories, *, metric="loss", ax=None):
             line.set_label(label)
             spoken.append(f"{label} {values[0]:.2f} to {values[-1]:.2f}")
             most = max(most, len(values))
-    # Words around it, and whole numbers for epochs.
     ax.set(title=f"{metric.capitalize()} by epoch", xlabel="epoch", ylabel=metric)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
