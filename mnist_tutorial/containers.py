@@ -31,7 +31,7 @@ MOST_FILES = 1000  # so many are looked at
 MOST_LEVELS = 4  # of folders and archives, one in the other
 MOST_BYTES = 500_000_000  # of one file; MNIST's largest has 47 million
 _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
-_ARRAY = re.compile(rb"\x93NUMPY|\0\0[\x08\x09\x0b-\x0e][\1-\4]")
+_IDX = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\1-\4]")
 
 _AGAIN = "Download mnist.npz again, or set MNIST_TUTORIAL_DATA to another copy."
 _SAVE = "np.savez('mnist.npz', x_train={}, y_train={}, x_test=..., y_test=...)"
@@ -74,12 +74,11 @@ def read_arrays(path, hashes):
 
     Of several files of one name, the one with the SHA-256 counts, else the nearest.
     """
-    places = {key: [] for key in (*hashes, None)}
-    for file in itertools.islice(_files(path), MOST_FILES):
-        places[_key(file)].append(file)
+    files = list(itertools.islice(_files(path), MOST_FILES))
+    places = {key: [file for file in files if _is_called(key, file)] for key in hashes}
     missing = [key for key in hashes if not places[key]]
     if missing:
-        raise _refusal(path, missing)
+        _refuse(path, files, missing)
     arrays = {key: _nearest(key, places[key], hashes[key]) for key in hashes}
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
@@ -126,29 +125,25 @@ def _entries(place):
         return None
 
 
-def _key(place):
-    """Return which of the four arrays a file is called, or None."""
+def _is_called(key, place):
     # Some programs unpack train-images-idx3-ubyte as train-images.idx3-ubyte.
     # Browsers number what is downloaded again: train-images-idx3-ubyte (1).gz.
     name = re.sub(r" ?\(\d+\)|\.gz|\.npy$", "", place.name.lower())
     name = name.replace(".idx", "-idx")
-    return next((key for key in IDX_NAMES if name in (key, IDX_NAMES[key])), None)
+    return name in (key, IDX_NAMES[key])
 
 
-def _refusal(path, missing):
+def _refuse(path, files, missing):
     """Say why the four arrays are not in the files at a path."""
-    names = []
-    for file in itertools.islice(_files(path), MOST_FILES):
-        names.append(os.path.relpath(str(file), path))
-        # What may have been meant is worth a word.
+    for file in files:
+        # What may have been meant is worth a word, if it is no array.
         if file == path or re.search("mnist|train", file.name.lower()):
-            trouble = _trouble(file)
-            if trouble:
-                return trouble
-    if names == ["."]:
-        return complaint(path, "is a single array, not all four", _FOUR)
-    has = textwrap.shorten(", ".join(names), 90) or "none of the four"
-    return complaint(path, f"lacks {', '.join(missing)} (it has {has})", _FOUR)
+            _parse(file)
+    if files == [path]:
+        raise complaint(path, "is a single array, not all four", _FOUR)
+    names = ", ".join(os.path.relpath(str(file), path) for file in files)
+    has = textwrap.shorten(names, 90) or "none of the four"
+    raise complaint(path, f"lacks {', '.join(missing)} (it has {has})", _FOUR)
 
 
 # --- reading -----------------------------------------------------------------
@@ -164,34 +159,31 @@ def _content(place, size=MOST_BYTES):
         return stream.read(size)
 
 
-def _trouble(place):
-    """Return the error that says what a file is instead of an array, or None."""
+def _parse(place):
+    """Return the array in an npy or IDX file; refuse what is none, or is damaged."""
     try:
         start = _content(place, 512)
+        if start.startswith(b"\x93NUMPY"):
+            return np.load(io.BytesIO(_content(place)), allow_pickle=False)
+        if _IDX.match(start):
+            dtype, dimensions = _IDX_TYPES[start[2]], start[3]
+            shape = struct.unpack_from(f">{dimensions}I", start, 4)
+            numbers = np.frombuffer(_content(place), dtype, offset=4 + 4 * dimensions)
+            return numbers.reshape(shape)
     except Exception as error:  # as above
-        return _unreadable(place, error)
-    if _ARRAY.match(start):
-        return None
+        why = textwrap.shorten(str(error), 80) + "; it may be damaged or cut off"
+        why = getattr(error, "strerror", None) or why
+        raise complaint(place, f"cannot be read: {why}") from None
     for pattern, found, cure in _KINDS:
         if re.match(pattern, start):
-            return complaint(place, found, cure)
+            raise complaint(place, found, cure)
     found = f"is no npz, npy or IDX file: it begins with {start[:24]}"
-    return complaint(place, found, _FOUR)
-
-
-def _unreadable(place, error):
-    why = textwrap.shorten(str(error), 80) + "; it may be damaged or cut off"
-    why = getattr(error, "strerror", None) or why
-    return complaint(place, f"cannot be read: {why}")
+    raise complaint(place, found, _FOUR)
 
 
 def _read_array(key, place):
     """Read images or labels, whatever type of number they are written in."""
-    try:
-        array = _parse(_content(place))
-    except Exception as error:  # as above
-        raise (_trouble(place) or _unreadable(place, error)) from None
-
+    array = _parse(place)
     one, highest, cure = _FORMS[key[0]]
     fits = array.size > 0 and math.prod(array.shape[1:]) == math.prod(one)
     if not fits or array.dtype.kind not in "uif":
@@ -205,12 +197,3 @@ def _read_array(key, place):
         span = f"from {array.min():g} to {array.max():g}"
         raise complaint(place, f"has numbers {span} and type {array.dtype.name}", cure)
     return numbers.reshape(-1, *one)
-
-
-def _parse(content):
-    """Return the array in the bytes of an npy or IDX file."""
-    if content.startswith(b"\x93NUMPY"):
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    dtype, dimensions = _IDX_TYPES[content[2]], content[3]
-    shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    return np.frombuffer(content, dtype, offset=4 + 4 * dimensions).reshape(shape)
