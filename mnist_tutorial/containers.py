@@ -151,7 +151,8 @@ def _refuse(path, files, missing):
 
 def _content(place, size=MOST_BYTES):
     """Read the first bytes of a file, or of what is gzipped in it."""
-    if not place.is_file():
+    # A folder here is one that is closed to us: opening it says so.
+    if not (place.is_file() or place.is_dir()):
         raise OSError(errno.EINVAL, "it is a broken link, or no ordinary file")
     with place.open("rb") as stream:
         if stream.peek(2).startswith(b"\x1f\x8b"):
