@@ -88,13 +88,13 @@ class DigitData(tuple):
         """
         if self.name != "MNIST":
             print(f"On MNIST: {claim} (These are {self.name}; it need not hold.)")
-            return
-        if not holds:
+        elif holds:
+            print(f"Confirmed: {claim}")
+        else:
             raise ClaimError(
                 f"This should hold on MNIST, and does not: {claim} Did you change "
                 "something above? Then run the lesson again from the top."
             )
-        print(f"Confirmed: {claim}")
 
 
 def load_mnist(source=None):
@@ -131,7 +131,7 @@ def load_mnist(source=None):
     if source is None:
         source = os.environ.get("MNIST_TUTORIAL_DATA", "")
     place = _find(source)
-    if place is None:
+    if not place:
         return _load_cached() or _download() or _load_stand_in(announce=True)
     if place == "stand-in":
         return _load_stand_in()
@@ -147,13 +147,13 @@ def load_mnist(source=None):
 
 
 def _find(source):
-    """Return the path that a text means, or "stand-in"; None if it is blank."""
+    """Return the path that a text means, or the text if that is "stand-in" or blank."""
     if not isinstance(source, (str, os.PathLike)) or "\0" in str(source):
         cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
         raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
     text = os.fspath(source).strip(" \t\r\n\"'“”")
     if text in ("", "stand-in"):
-        return text or None
+        return text
     # Two letters at least: C:/ is a drive.
     if re.match(r"[A-Za-z]\w+:/", text):
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
@@ -175,8 +175,8 @@ def pin_source():
     """
     name = load_mnist().name
     source = os.environ.get("MNIST_TUTORIAL_DATA", "")
-    place = name if name == "stand-in" else _find(source)
-    if place is not None:
+    place = _find(name if name == "stand-in" else source)
+    if place:
         os.environ["MNIST_TUTORIAL_DATA"] = str(place)
     return name
 
