@@ -85,28 +85,23 @@ def load_network(path, *, like=None, custom_objects=None):
         # Keras goes by the name, so give it one that fits.
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         named = copy(path, Path(folder, f"network{ending}"))
-        reasons = []
-        for settings in (True, False):
+        try:
+            if ending == ".h5":
+                _name_the_input(named)
             try:
-                if ending == ".h5":
-                    _name_the_input(named)
-                model = keras.saving.load_model(
-                    named, custom_objects=custom_objects, compile=settings
-                )
-                break
+                model = keras.saving.load_model(named, custom_objects)
             except _FAULTS as error:
-                reasons.append(_reason(error))
-        else:
+                model = keras.saving.load_model(named, custom_objects, compile=False)
+                print(
+                    f"{path} comes without its training settings: {_reason(error)}. "
+                    "Own losses go into custom_objects; or call compile to train it."
+                )
+        except _FAULTS as error:
             raise NetworkFileError(
-                f"{path}, saved by Keras {version}, cannot be rebuilt: {reasons[-1]}. "
-                "Own layers go into custom_objects={name: class}; with a Lambda, or "
-                "layers of the past, build it in code."
-            )
-    if reasons:
-        print(
-            f"{path} comes without its training settings: {reasons[0]}. Own losses go "
-            "into custom_objects; or call compile to train it."
-        )
+                f"{path}, saved by Keras {version}, cannot be rebuilt: "
+                f"{_reason(error)}. Own layers go into custom_objects={{name: class}}; "
+                "with a Lambda, or layers of the past, build it in code."
+            ) from None
     if ending == ".h5":
         print(f"{path} is an old kind of file: model.save as .keras renews it.")
     if like is not None:
@@ -120,21 +115,21 @@ def _look(path):
         return _look_into(path, path), ""
     with path.open("rb") as stream:
         start = stream.read(1000)
-        if start.startswith(b"PK"):
-            with zipfile.ZipFile(stream) as archive:
-                version = _look_into(path, zipfile.Path(archive))
-                for name in archive.namelist():
-                    archive.read(name)  # which checks its sum
-            return version, ".keras"
-        if start.startswith(b"\x89HDF"):
-            with h5py.File(stream) as file:
-                if "model_config" not in file.attrs:
-                    raise NetworkFileError(
-                        f"{path} is HDF5 without a network, perhaps weights alone. "
-                        "Build the network in code, and fill it with load_weights."
-                    )
-                version = file.attrs.get("keras_version", "1")
-            return version if isinstance(version, str) else version.decode(), ".h5"
+    if start.startswith(b"PK"):
+        with zipfile.ZipFile(path) as archive:
+            version = _look_into(path, zipfile.Path(archive))
+            for name in archive.namelist():
+                archive.read(name)  # which checks its sum
+        return version, ".keras"
+    if start.startswith(b"\x89HDF"):
+        with h5py.File(path) as file:
+            if "model_config" not in file.attrs:
+                raise NetworkFileError(
+                    f"{path} is HDF5 without a network, perhaps weights alone. "
+                    "Build the network in code, and fill it with load_weights."
+                )
+            version = file.attrs.get("keras_version", "1")
+        return version if isinstance(version, str) else version.decode(), ".h5"
     for known, sentences in _FOREIGN.items():
         if re.match(known, start, re.DOTALL):
             raise NetworkFileError(f"{path} {sentences}")
