@@ -378,40 +378,35 @@ def network_at_hand(digits, folder=None, *, name="fast"):
         file += f"-{hashlib.sha256(x).hexdigest()[:8]}"
     folder = course_folder("models") if folder is None else Path(folder)
     path = folder / f"{file}.keras"
-    model = _kept(path, recipe)
+    model = None
+    if path.exists():
+        try:
+            model = load_network(path, like=recipe.build())
+        except NetworkFileError as error:
+            print(error)
+            print("It is left as it is, and a new network is trained for now.")
     if model is None:
-        x, y = x[:55_000, ..., np.newaxis], y[:55_000]
-        if recipe.jiggled is None:
-            model, _ = recipe.train(x.astype("float32") / 255, y, verbose=1)
-        else:
-            model = _train_on_bytes(recipe, x, y)
-        # For lessons, whose labels are whole numbers. What it trained with is over.
-        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model = _trained(recipe, x[:55_000, ..., np.newaxis], y[:55_000])
         if not path.exists():
             model = _keep(model, path)
     keras.utils.set_random_seed(0)
     return model
 
 
-def _train_on_bytes(recipe, x, y):
-    """Train on uint8 images, a quarter of the memory; return what takes 0 to 1."""
-    # The division stands in front, and is taken away again.
-    first = layers.Rescaling(1 / 255)
-    on_bytes = replace(recipe, layers=lambda: [first, *recipe.layers()])
-    model, _ = on_bytes.train(x, y, verbose=1)
-    images = keras.Input((28, 28, 1), name="images")
-    return keras.Sequential([images, *model.layers[1:]], name="digit_reader")
-
-
-def _kept(path, recipe):
-    """Load the network that is kept at `path`, or return None."""
-    if not path.exists():
-        return None
-    try:
-        return load_network(path, like=recipe.build())
-    except NetworkFileError as error:
-        print(f"{error}\nIt is left as it is, and a new network is trained for now.")
-        return None
+def _trained(recipe, x, y):
+    """Train on uint8 images; return what takes 0 to 1, and whole numbers as labels."""
+    if recipe.jiggled is None:
+        model, _ = recipe.train(x.astype("float32") / 255, y, verbose=1)
+    else:
+        # Bytes take a quarter of the memory. The division stands in front for now.
+        first = layers.Rescaling(1 / 255)
+        on_bytes = replace(recipe, layers=lambda: [first, *recipe.layers()])
+        model, _ = on_bytes.train(x, y, verbose=1)
+        images = keras.Input((28, 28, 1), name="images")
+        model = keras.Sequential([images, *model.layers[1:]], name="digit_reader")
+    # What it trained with is over.
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
 
 
 def _keep(model, path):
