@@ -33,8 +33,7 @@ def course_folder(name="."):
     here = Path.cwd()
     places = [here, *here.parents, Path(__file__).resolve().parents[1]]
     lesson = Path("notebooks", "00_start_here.ipynb")
-    courses = [place for place in places if (place / lesson).exists()]
-    folder = courses[0] if courses else here
+    folder = next((place for place in places if (place / lesson).exists()), here)
     try:
         return Path(os.path.relpath(folder / name))
     except ValueError:  # another drive

@@ -40,17 +40,13 @@ def quiet_start():
 
     TensorFlow writes notes about processors and graphics cards straight to the
     process's standard error, past Python and whatever the log level. Inside this
-    context they go to a temporary file. If the body raises, they are shown after
-    all: they may say why.
+    context they are kept, and shown after all if the body raises: they may say why.
 
-    What else it does lasts for the whole process:
-
-    - Keras is told to use TensorFlow, unless ``KERAS_BACKEND`` says otherwise;
-    - TensorFlow, to report errors alone, unless ``TF_CPP_MIN_LOG_LEVEL`` does;
-    - ``%tensorboard``, to start the program beside this Python, if there is one,
-      unless ``TENSORBOARD_BINARY`` names another;
-    - at the end, TensorFlow's devices are looked at, if it was imported: their
-      memory and threads have to be configured before or in here.
+    Three variables are set for the whole process, unless they are already:
+    ``KERAS_BACKEND`` to TensorFlow, ``TF_CPP_MIN_LOG_LEVEL`` to errors alone, and
+    ``TENSORBOARD_BINARY`` to the program beside this Python, if there is one. Memory
+    and threads of TensorFlow's devices have to be configured before or in here: it
+    looks at them at the end, if it was imported.
 
     Examples
     --------
