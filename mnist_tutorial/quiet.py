@@ -27,8 +27,7 @@ def quiet():
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), quiet_start():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), quiet_start():
             yield
     finally:
         logging.disable(disabled)
