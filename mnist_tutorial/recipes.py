@@ -16,7 +16,7 @@ from keras import layers
 
 from mnist_tutorial.augmentation import Jiggled
 from mnist_tutorial.folders import course_folder, whole_or_not
-from mnist_tutorial.saving import NetworkFileError, load_network
+from mnist_tutorial.saving import NetworkFileError, all_variables, load_network
 
 __all__ = ["RECIPES", "Recipe", "network_at_hand", "one_cycle"]
 
@@ -149,9 +149,8 @@ def _anew(model, fresh):
     if getattr(model, "planned", None) != fresh.planned:
         raise ValueError("built for another recipe or step count: leave `model` out")
     fresh.optimizer.build(fresh.trainable_variables)
-    for part, new in [(model, fresh), (model.optimizer, fresh.optimizer)]:
-        for variable, value in zip(part.variables, new.variables, strict=True):
-            variable.assign(value)
+    for variable, new in zip(all_variables(model), all_variables(fresh), strict=True):
+        variable.assign(new)
     return model
 
 

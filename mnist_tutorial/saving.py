@@ -228,7 +228,7 @@ class Resume(keras.callbacks.Callback):
         done = 0
         if self.path.exists():
             done, arrays = self._read(model)
-            for variable, array in zip(_variables(model), arrays, strict=True):
+            for variable, array in zip(all_variables(model), arrays, strict=True):
                 variable.assign(array)
         self._write(model, done)
         # fit draws one order of the images, for all epochs, before the first begins.
@@ -252,7 +252,7 @@ class Resume(keras.callbacks.Callback):
     def _write(self, model, epoch):
         made_of = self._made_of(model)
         about = {"keras": keras.__version__, "epoch": epoch, "made of": made_of}
-        arrays = map(keras.ops.convert_to_numpy, _variables(model))
+        arrays = map(keras.ops.convert_to_numpy, all_variables(model))
         try:
             with whole_or_not(self.path) as temporary, open(temporary, "wb") as stream:
                 np.savez(stream, *arrays, about=json.dumps(about))
@@ -279,7 +279,7 @@ class Resume(keras.callbacks.Callback):
                 "damaged, or cut off? Name another file, or delete it to begin anew."
             ) from None
         _refuse_other(self.path, made_of, self._made_of(model))
-        _refuse_other(self.path, _shapes(arrays), _shapes(_variables(model)))
+        _refuse_other(self.path, _shapes(arrays), _shapes(all_variables(model)))
         return epoch, arrays
 
     def _made_of(self, model):
@@ -287,8 +287,8 @@ class Resume(keras.callbacks.Callback):
         return [*_parts(model), optimizer, f"seed {self.seed}"]
 
 
-def _variables(model):
-    # Unlike weights, variables include the random generators of the layers.
+def all_variables(model):
+    """Return all variables of a network, with its random generators and optimizer."""
     return [*model.variables, *model.optimizer.variables]
 
 
