@@ -244,9 +244,8 @@ def _download():
             print(f"Downloaded MNIST from {address}.")
             _keep("mnist.npz", arrays)
             return _pack(arrays, "MNIST")
-    with contextlib.suppress(OSError):
-        failed.parent.mkdir(parents=True, exist_ok=True)
-        failed.touch()
+    with contextlib.suppress(OSError), whole_or_not(failed) as temporary:
+        temporary.touch()
     return None
 
 
