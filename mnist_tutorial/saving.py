@@ -142,6 +142,9 @@ def _look_into(path, folder):
     """Return which Keras saved what is in a folder, unpacked or still in a zip."""
     names = sorted(inside.name for inside in folder.iterdir())
     if "metadata.json" in names:
+        for part in ("config.json", "model.weights.h5"):
+            if part not in names:
+                raise NetworkFileError(f"{path} lacks its {part}. {_AGAIN}")
         return json.loads((folder / "metadata.json").read_bytes())["keras_version"]
     if "saved_model.pb" in names:
         raise NetworkFileError(f"{path} {_SERVED}")

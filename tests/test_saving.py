@@ -480,6 +480,13 @@ def test_content_decides_what_a_file_is(name, called, tmp_path, capsys):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
+def test_an_unpacked_network_without_a_part_is_refused(part, originals, tmp_path):
+    shutil.unpack_archive(originals / "network.keras", tmp_path, format="zip")
+    (tmp_path / part).unlink()
+    assert message(tmp_path).startswith(f"{tmp_path} lacks its {part}.")
+
+
 @pytest.mark.parametrize("name", ["unpacked", "unpacked.keras"])
 def test_an_unpacked_network_is_read(name, originals, tmp_path):
     folder = tmp_path / name
