@@ -92,10 +92,8 @@ def _find_sheet(ink):
     """Return the inside of a written sheet that was taken for ink, or None."""
     step = max(1, max(ink.shape) // PAPER)
     small = ink[::step, ::step] > 0.5
-    labels, count = ndimage.label(small)
-    if not count:
-        return None
-    whole = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    labels, _ = ndimage.label(small)
+    whole = labels == np.bincount(labels[small], minlength=1).argmax()
     filled = ndimage.binary_fill_holes(whole)
     written = filled.sum() - whole.sum()
     if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
@@ -147,17 +145,10 @@ class _Mark:
     left: int
     right: int
 
-    @property
-    def height(self):
-        return self.bottom - self.top
-
-    @property
-    def width(self):
-        return self.right - self.left
-
-    @property
-    def length(self):
-        return max(self.height, self.width)
+    def __post_init__(self):
+        self.height = self.bottom - self.top
+        self.width = self.right - self.left
+        self.length = max(self.height, self.width)
 
     def join(self, other):
         return _Mark(
@@ -280,8 +271,7 @@ def _without_surroundings(mask):
         return mask
     # Half the width of each piece, where it is widest.
     depth = ndimage.distance_transform_edt(mask)
-    numbers = [mark.numbers[0] for mark in pieces]
-    widest = dict(zip(numbers, ndimage.maximum(depth, labels, numbers), strict=True))
+    widest = ndimage.maximum(depth, labels, range(labels.max() + 1))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
     longest = max(mark.length for mark in inner)
     dropped = []
