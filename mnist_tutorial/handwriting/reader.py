@@ -188,13 +188,11 @@ def _weights(layer):
 
 def _windows(layer, size):
     """Return where the windows of a layer lie."""
-    outside = [0, 0]
-    if layer.padding == "same":
-        for axis in (0, 1):
-            before, after = layer.input.shape[1 + axis], layer.output.shape[1 + axis]
-            reach = (after - 1) * layer.strides[axis] + size[axis]
-            outside[axis] = max(reach - before, 0) // 2
-    return {"size": size, "strides": layer.strides, "outside": outside}
+    before, after = np.array([layer.input.shape[1:3], layer.output.shape[1:3]])
+    reach = (after - 1) * layer.strides + size
+    # With the padding "valid", none reaches beyond the image.
+    outside = (reach - before).clip(0) // 2
+    return {"size": size, "strides": layer.strides, "outside": outside.tolist()}
 
 
 def _scaling(layer):
