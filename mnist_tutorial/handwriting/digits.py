@@ -1,11 +1,10 @@
 """Turn a picture of a handwritten digit into one like MNIST's, in MNIST's own way."""
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from mnist_tutorial.handwriting.ink import find_ink, find_marks
-from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey
+from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey, resize
 
 __all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
 
@@ -111,20 +110,13 @@ def fit_digit(ink):
     if not ink.size or ink.max() <= 0:
         raise PictureError("There is no ink: draw a digit first.")
     # Crop it, and scale the longer side to 20 pixels.
-    ink = Image.fromarray(_widen_thin_strokes(_crop(ink)))
-    scale = 20 / max(ink.size)
-    size = [max(1, round(scale * side)) for side in ink.size]
-    small = np.asarray(ink.resize(size, Image.Resampling.BOX)).clip(0)
+    small = resize(_widen_thin_strokes(_crop(ink)), 20).clip(0)
+    height, width = small.shape
     # MNIST's centre of mass lies on pixel 14, just below and right of the middle.
-    centre = ndimage.center_of_mass(small)
-    top, left = (
-        int(np.clip(round(14 - mass), 0, 28 - side))
-        for mass, side in zip(centre, small.shape, strict=True)
-    )
+    corner = np.rint(14 - np.array(ndimage.center_of_mass(small))).astype(int)
+    top, left = corner.clip(0, [28 - height, 28 - width])
     digit = np.zeros((28, 28), np.uint8)
-    digit[top : top + small.shape[0], left : left + small.shape[1]] = np.rint(
-        255 * small / small.max()
-    )
+    digit[top : top + height, left : left + width] = np.rint(255 * small / small.max())
     return digit
 
 

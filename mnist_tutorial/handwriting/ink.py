@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_tutorial.handwriting.pictures import PictureError
+from mnist_tutorial.handwriting.pictures import PictureError, resize
 
 PAPER = 96  # pixels of the longer side that the light on the paper is measured on
 # Of the longer side: ink is narrower than this, shadows and desks are wider.
@@ -64,9 +64,7 @@ def _slope_of_light(grey):
 
 def _ink_narrower_than(width, grey):
     """Return the ink in strokes narrower than a share of the picture, or None."""
-    reduction = PAPER / max(grey.shape)
-    size = [max(1, round(reduction * side)) for side in grey.shape[::-1]]
-    small = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX))
+    small = resize(grey, PAPER)
     # Around the ink lies paper.
     paper = np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]))
     if small.max() - paper > paper - small.min():
@@ -209,8 +207,7 @@ def _label(mask):
 
 def _marks_of(labels):
     """Return a mark for each piece that is no speck."""
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
+    areas = np.bincount(labels[labels > 0])
     marks = _boxes_of(labels)
     longest = max((mark.length for mark in marks), default=0)
     return [

@@ -139,10 +139,7 @@ def _as_picture(array):
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
         if not np.isfinite(array).all():
-            raise PictureError(
-                "holds NaN or infinite values: replace them, for example with "
-                "numpy.nan_to_num."
-            )
+            raise PictureError("holds NaN or infinite values: see numpy.nan_to_num.")
         array -= min(array.min(), 0)
         array *= 255 / max(array.max(), 1e-9)
     return Image.fromarray(array.astype(np.uint8))
@@ -165,8 +162,13 @@ def _shrink(picture):
         grey = grey * alpha + ground * (1 - alpha)
     # A large picture becomes smaller; a tiny one a whole number of times larger.
     longer = max(grey.shape)
-    scale = LARGE / longer if longer > LARGE else -(-SMALL // longer)
+    wanted = min(LARGE, -(-SMALL // longer) * longer)
+    way = Image.Resampling.BICUBIC if longer < SMALL else Image.Resampling.BOX
+    return resize(grey / max(grey.max(), 1), wanted, way).clip(0, 1)
+
+
+def resize(grey, longer, way=Image.Resampling.BOX):
+    """Scale grey levels, so that the longer side has so many pixels."""
+    scale = longer / max(grey.shape)
     size = [max(1, round(scale * side)) for side in grey.shape[::-1]]
-    way = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    light = Image.fromarray(grey / max(grey.max(), 1))
-    return np.asarray(light.resize(size, way)).clip(0, 1)
+    return np.asarray(Image.fromarray(grey).resize(size, way))
