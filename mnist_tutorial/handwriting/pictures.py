@@ -7,7 +7,6 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,33 +54,28 @@ def read_grey(image):
 
 def _open(image):
     """Open whatever it comes in: a file, its bytes, a stream, an upload, an array."""
-    image = _unwrap(image)
-    if isinstance(image, Image.Image):
-        return contextlib.nullcontext(image)
-    if isinstance(image, io.TextIOBase):
-        raise PictureError("is open as text: open it with the mode 'rb'.")
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        image = io.BytesIO(image)
-    elif isinstance(image, (str, os.PathLike)):
-        if str(image).startswith(("http://", "https://")):
-            raise PictureError(
-                "is an address, not a file: download the picture, then name it."
-            )
-        image = Path(image).expanduser()
-        if not image.is_file():
-            raise PictureError("is no file: check the spelling and the folder.")
-    elif not hasattr(image, "read"):
-        return _as_picture(np.asarray(image))
-    return Image.open(image, formats=_formats())
-
-
-def _unwrap(image):
-    """Take the content out of what an upload in a notebook hands over."""
-    if isinstance(image, (tuple, list)) and image and isinstance(image[0], Mapping):
-        if len(image) > 1:
+    match image:
+        case Image.Image():
+            return contextlib.nullcontext(image)
+        case bytes() | bytearray() | memoryview():
+            image = io.BytesIO(image)
+        case {"content": content} | [{"content": content}]:
+            return _open(content)
+        case [{"content": _}, *_]:
             raise PictureError(f"is an upload of {len(image)} files: take one, [0].")
-        image = image[0]
-    return image.get("content") if isinstance(image, Mapping) else image
+        case io.TextIOBase():
+            raise PictureError("is open as text: open it with the mode 'rb'.")
+        case str() | os.PathLike():
+            if str(image).startswith(("http://", "https://")):
+                raise PictureError(
+                    "is an address, not a file: download the picture, then name it."
+                )
+            image = Path(image).expanduser()
+            if not image.is_file():
+                raise PictureError("is no file: check the spelling and the folder.")
+        case _ if not hasattr(image, "read"):
+            return _as_picture(np.asarray(image))
+    return Image.open(image, formats=_formats())
 
 
 def _formats():
@@ -96,7 +90,11 @@ def _formats():
 
 def _read(picture, *, may_change):
     width, height = picture.size
-    _check_size(width, height)
+    if not 0 < width * height <= LARGEST:
+        raise PictureError(
+            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
+            "read: make it smaller, or crop it."
+        )
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         raise PictureError("is animated or has several pages: save the one you mean.")
@@ -107,14 +105,6 @@ def _read(picture, *, may_change):
         scale = LARGE / max(width, height)
         picture.draft("L", [int(scale * width), int(scale * height)])
     return _shrink(ImageOps.exif_transpose(picture)), size
-
-
-def _check_size(width, height):
-    if not 0 < width * height <= LARGEST:
-        raise PictureError(
-            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
-            "read: make it smaller, or crop it."
-        )
 
 
 def _as_picture(array):
@@ -134,7 +124,6 @@ def _as_picture(array):
             f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
             "channels) is needed. One image of several is images[0]."
         )
-    _check_size(array.shape[1], array.shape[0])
     # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
