@@ -145,16 +145,13 @@ def _check(layer):
     own_relu = kind is layers.ReLU and (
         layer.max_value is not None or layer.negative_slope or layer.threshold
     )
-    has_gaps = kind is layers.Conv2D and (
-        layer.groups != 1 or layer.dilation_rate != (1, 1)
-    )
     if kind not in KNOWN:
         problem = f"is of another kind, {kind.__name__}"
     elif activation not in ACTIVATIONS:
         problem = f"has another activation, {activation}"
     elif own_relu:
         problem = "is a ReLU with settings of its own"
-    elif has_gaps:
+    elif kind is layers.Conv2D and (layer.groups, *layer.dilation_rate) != (1, 1, 1):
         problem = "has groups or gaps (dilation) in its filters"
     elif getattr(layer, "data_format", "channels_last") != "channels_last":
         problem = "has the channels first"
@@ -171,11 +168,8 @@ def _check(layer):
 
 
 def _activation_of(layer):
-    match layer:
-        case layers.ReLU():
-            return "relu"
-        case layers.Softmax():
-            return "softmax"
+    if isinstance(layer, (layers.ReLU, layers.Softmax)):
+        return type(layer).__name__.lower()
     function = getattr(layer, "activation", keras.activations.linear)
     return getattr(function, "__name__", str(function))
 
