@@ -97,10 +97,9 @@ class DrawingPad(anywidget.AnyWidget):
         self.answered = self.drawn
 
     def _read_digit(self):
-        digit = self.digit
-        if digit is None:
+        if not self.strokes:
             return []
-        probabilities = np.asarray(self._read(digit), float)
+        probabilities = np.asarray(self._read(self.digit), float)
         if probabilities.shape != (10,):
             raise ValueError(
                 f"read returned shape {probabilities.shape}, where ten probabilities "
@@ -112,10 +111,10 @@ class DrawingPad(anywidget.AnyWidget):
         """Say what is on the pad."""
         if not self.probabilities:
             return "An empty drawing pad."
-        answer = int(np.argmax(self.probabilities))
-        p = self.probabilities[answer]
+        p = max(self.probabilities)
         if p < self.threshold:
             return "A drawing pad; the network sees no digit that it knows."
+        answer = self.probabilities.index(p)
         return f"A drawing pad; the network reads a {answer} at {p:.0%}."
 
     def _repr_mimebundle_(self, **options):

@@ -96,8 +96,8 @@ def draw_strokes(strokes, side, width):
     for stroke in strokes:
         points = [(3 * float(x), 3 * float(y)) for x, y in stroke]
         pen.line(points, fill=255, width=round(2 * radius), joint="curve")
-        for x, y in points:
-            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+        for point in points:
+            pen.circle(point, radius, fill=255)
     return np.asarray(large.reduce(3))
 
 
@@ -217,16 +217,15 @@ def made_drawings(n, seed=0):
     labels = np.arange(n) % 10
     pictures = np.empty((n, SIDE, SIDE), np.uint8)
     for i, label in enumerate(labels):
-        write = _write_with_pen if i // 10 % 2 else _set_in_font
-        ink = _random_affine(write(label, rng), rng)
+        if i // 10 % 2:
+            strokes = [60 + 80 * stroke for stroke in pen_strokes(label, rng)]
+            # 0.4 to 4 pixels wide, once the digit has 20.
+            ink = draw_strokes(strokes, SIDE, rng.uniform(1.3, 13))
+        else:
+            ink = _set_in_font(label, rng)
+        ink = _random_affine(ink, rng)
         pictures[i] = _photograph(ink, rng, light_on_dark=i % 3 == 2)
     return pictures, labels
-
-
-def _write_with_pen(digit, rng):
-    strokes = [60 + 80 * stroke for stroke in pen_strokes(digit, rng)]
-    # 0.4 to 4 pixels wide, once the digit has 20.
-    return draw_strokes(strokes, SIDE, rng.uniform(1.3, 13))
 
 
 def _set_in_font(sign, rng, fonts=FONTS, size=110):
