@@ -74,15 +74,14 @@ def jiggle(
     y, x = (axis - middle for axis in np.ogrid[:size, :size])
     rows = sin * x + (lean * sin + cos) * y + draw(shift)
     columns = cos * x + (lean * cos - sin) * y + draw(shift)
+    places = np.array([rows, columns])
     if wave:
         # Each knot moves the pixels around it, farther ones less, along a cosine.
         place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
         weights = (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
         knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
-        down, right = weights @ knots @ weights.T
-        rows = rows + down
-        columns = columns + right
-    return _sample(images, rows + middle, columns + middle)
+        places += weights @ knots @ weights.T
+    return _sample(images, places + middle)
 
 
 def _with_other_pens(images, wider):
@@ -94,15 +93,13 @@ def _with_other_pens(images, wider):
     return images + np.where(wider > 0, wider * thick, wider * thin).astype("float32")
 
 
-def _sample(images, rows, columns):
+def _sample(images, places):
     """Read each image between its pixels, bilinearly; beyond the rim, read the rim."""
     n, size = len(images), images.shape[1]
     flat = images.ravel()
-    rows, columns = (
-        np.clip(a, 0, size - 1.001).astype("float32") for a in (rows, columns)
-    )
-    top, left = rows.astype(np.int32), columns.astype(np.int32)
-    down, right = rows % 1, columns % 1
+    places = places.clip(0, size - 1.001).astype("float32")
+    top, left = places.astype(np.int32)
+    down, right = places % 1
     corner = (np.arange(n, dtype=np.int32)[:, None, None] * size + top) * size + left
     above = flat[corner] * (1 - right) + flat[corner + 1] * right
     below = flat[corner + size] * (1 - right) + flat[corner + size + 1] * right
