@@ -1,7 +1,4 @@
-"""A pad in the notebook to draw a digit on, with the network's answer beside it.
-
-It is an anywidget, which JupyterLab shows.
-"""
+"""A pad in the notebook to draw a digit on, with the network's answer beside it."""
 
 import io
 from pathlib import Path

@@ -67,9 +67,7 @@ def _open(image):
             raise PictureError("is open as text: open it with the mode 'rb'.")
         case str() | os.PathLike():
             if str(image).startswith(("http://", "https://")):
-                raise PictureError(
-                    "is an address, not a file: download the picture, then name it."
-                )
+                raise PictureError("is an address: download the picture, then name it.")
             image = Path(image).expanduser()
             if not image.is_file():
                 raise PictureError("is no file: check the spelling and the folder.")
@@ -116,10 +114,9 @@ def _as_picture(array):
             f"is flat, of shape {array.shape}: give it its rows back, with "
             f"image.reshape({side}, {side})."
         )
-    if array.ndim == 3 and array.shape[2] == 1:
+    if array.shape[2:] == (1,):
         array = array[..., 0]
-    is_coloured = array.ndim == 3 and array.shape[2] in (3, 4)
-    if array.size == 0 or (array.ndim != 2 and not is_coloured):
+    if array.size == 0 or array.ndim < 2 or array.shape[2:] not in ((), (3,), (4,)):
         raise PictureError(
             f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
             "channels) is needed. One image of several is images[0]."

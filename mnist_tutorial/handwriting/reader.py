@@ -39,9 +39,8 @@ def reader_page(model, path, threshold=0):
     ----------
     model : keras.Sequential
         Takes images of shape (28, 28, 1), (28, 28) or (784,), from 0 to 1, or from 0
-        to 255 if it begins with Rescaling; gives ten probabilities. Of the layers
-        Rescaling, Conv2D, MaxPooling2D, BatchNormalization, Activation, ReLU, Softmax,
-        Flatten, Dense and Dropout.
+        to 255 if it begins with Rescaling; gives ten probabilities. Its layers are of
+        the kinds in `KNOWN`.
     path : str or path-like
         The HTML file; its folder is made.
     threshold : float

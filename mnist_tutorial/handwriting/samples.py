@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageTransform
 from scipy.interpolate import make_interp_spline
 
 from mnist_tutorial.handwriting.digits import fit_digit
@@ -251,12 +251,9 @@ def _random_affine(ink, rng):
     free = (SIDE - 125 * scale) / 2 - 10
     x, y = SIDE / 2 + rng.uniform(-1, 1, 2) * max(free, 0)
     c, f = SIDE / 2 - a * x - b * y, SIDE / 2 - d * x - e * y
-    picture = Image.fromarray(ink).transform(
-        size=(SIDE, SIDE),
-        method=Image.Transform.AFFINE,
-        data=(a, b, c, d, e, f),
-        resample=Image.Resampling.BILINEAR,
-    )
+    affine = ImageTransform.AffineTransform((a, b, c, d, e, f))
+    way = Image.Resampling.BILINEAR
+    picture = Image.fromarray(ink).transform((SIDE, SIDE), affine, resample=way)
     return np.asarray(picture)
 
 
