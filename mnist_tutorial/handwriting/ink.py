@@ -91,6 +91,7 @@ def _find_sheet(ink):
     step = max(1, max(ink.shape) // PAPER)
     small = ink[::step, ::step] > 0.5
     labels, _ = ndimage.label(small)
+    # The largest piece; all of the picture, where there is no ink.
     whole = labels == np.bincount(labels[small], minlength=1).argmax()
     filled = ndimage.binary_fill_holes(whole)
     written = filled.sum() - whole.sum()
