@@ -240,6 +240,16 @@ def test_nearly_white_ink_is_ink(dark):
     assert same(found, digit_from_image(on_paper(ink)))
 
 
+@pytest.mark.parametrize("side", [28, 300])
+@pytest.mark.parametrize("paper", [255, 60])
+def test_ink_of_four_levels_is_ink_where_there_is_no_noise(paper, side):
+    ink = draw(1, left=side / 3, top=side / 5, tall=side / 2, pen=side / 28)
+    written = ink[:side, :side] > 0.5
+    dark = np.where(written, 0, 255).astype(np.uint8)
+    faint = np.where(written, paper - 4, paper).astype(np.uint8)
+    assert same(digit_from_image(faint), digit_from_image(dark))
+
+
 def test_ink_is_found_on_paper_that_fades_into_the_dark():
     x = np.linspace(0, 1, WIDTH)
     ink = find_ink((on_paper(draw(3)) * (1 - 0.8 * x)).astype(np.float32))

@@ -12,7 +12,7 @@ from mnist_tutorial.handwriting.pictures import PictureError, resize
 PAPER = 96  # pixels of the longer side that the light on the paper is measured on
 # Of the longer side: ink is narrower than this, shadows and desks are wider.
 WIDTHS = (1 / 2, 1 / 4, 1 / 8)
-FAINT = 0.03  # of the paper's light: what differs less from the paper is no ink
+FAINT = 0.01  # of the paper's light: what differs less from the paper is no ink
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
 PHOTO = 224  # pixels; a smaller picture shows nothing but its digits
 SPECK = 25  # times smaller than the largest mark
