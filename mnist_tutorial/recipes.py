@@ -1,4 +1,4 @@
-"""The published recipes that this course revives, and its own three, as plain Keras.
+"""The published recipes that this course revives, and its own four, as plain Keras.
 
 Every network reads images as float32, shape (n, 28, 28, 1), 0 to 1, and gives ten
 probabilities.
@@ -182,25 +182,39 @@ def one_cycle(steps, peak=0.02):
     )
 
 
-def _block(number, filters):
+def _block(number, filters, size=5):
     # Pooled first: the normalisation then has a quarter of the pixels to go through.
     return [
-        layers.Conv2D(filters, 5, use_bias=False, name=f"conv{number}"),
+        layers.Conv2D(filters, size, use_bias=False, name=f"conv{number}"),
         layers.MaxPooling2D(2, name=f"pool{number}"),
         layers.BatchNormalization(momentum=0.9, name=f"norm{number}"),
         layers.Activation("relu", name=f"relu{number}"),
     ]
 
 
-def _course(width):
+def _answers():
     return [
-        *_block(1, width),
-        *_block(2, 2 * width),
         layers.Flatten(name="flatten"),
         layers.Dense(128, use_bias=False, name="hidden"),
         layers.BatchNormalization(momentum=0.9, name="norm3"),
         layers.Activation("relu", name="relu3"),
         layers.Dense(10, activation="softmax", name="digits"),
+    ]
+
+
+def _course(width):
+    return [*_block(1, width), *_block(2, 2 * width), *_answers()]
+
+
+def _few_products():
+    # The rim holds hardly any ink; what is left is looked at in steps of two pixels.
+    return [
+        layers.Cropping2D(2, name="middle"),
+        layers.Conv2D(16, 5, strides=2, use_bias=False, name="conv1"),
+        layers.BatchNormalization(momentum=0.9, name="norm1"),
+        layers.Activation("relu", name="relu1"),
+        *_block(2, 32, size=3),
+        *_answers(),
     ]
 
 
@@ -318,6 +332,12 @@ RECIPES = {
         validation_split=0.05,
     ),
     "fast": FAST,
+    "fastest": replace(
+        FAST,
+        layers=_few_products,
+        parameters=72_538,
+        source="this course, lesson 7: 99 % in a twentieth of the time",
+    ),
     "accurate": replace(
         FAST,
         layers=lambda: _course(32),
