@@ -136,6 +136,11 @@ def test_boxes_are_in_pixels_of_a_large_picture():
     assert np.abs(np.array(box) - (1000, 300, 1300, 1200)).max() <= 4
 
 
+# Dim paper under light that falls off evenly, in steps of a level.
+X, Y = np.linspace(0, 1, 640), np.linspace(0, 1, 480)[:, np.newaxis]
+STEPS = np.rint(90 * (1 - 0.03 * X - 0.02 * Y)).astype(np.uint8)
+
+
 @pytest.mark.parametrize(
     "empty",
     [
@@ -145,8 +150,9 @@ def test_boxes_are_in_pixels_of_a_large_picture():
         np.ones((1, 1)),
         np.random.default_rng(0).normal(0.8, 0.02, (300, 300)),
         np.linspace(0.3, 1, 300) * np.ones((200, 1)),
+        STEPS,
     ],
-    ids=["black", "white", "grey", "pixel", "noise", "gradient"],
+    ids=["black", "white", "grey", "pixel", "noise", "gradient", "steps"],
 )
 def test_page_without_ink_is_refused(empty):
     with pytest.raises(PictureError, match="shows no ink"):

@@ -21,7 +21,7 @@ def save(path, picture, **options):
 
 
 def assert_page(image):
-    grey, size = read_grey(image)
+    grey, _, size = read_grey(image)
     assert size == (320, 240)
     assert grey.shape == (240, 320)
     assert grey.dtype == np.float32
@@ -60,9 +60,9 @@ def test_types_of_array(array):
 
 
 def test_bool_and_negative_values():
-    grey, _ = read_grey(PAGE > 100)
+    grey, *_ = read_grey(PAGE > 100)
     assert set(np.unique(grey)) == {0, 1}
-    grey, _ = read_grey(PAGE.astype(float) - 1000)
+    grey, *_ = read_grey(PAGE.astype(float) - 1000)
     assert grey.min() == 0
     assert grey.max() == 1
 
@@ -114,14 +114,14 @@ def test_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
         return load(picture)
 
     monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", note)
-    grey, size = read_grey(path)
+    grey, _, size = read_grey(path)
     assert set(decoded) == {(1000, 750)}
     assert grey.shape == (600, 800)
     assert size == (4000, 3000)
 
 
 def test_tiny_picture_is_enlarged():
-    grey, size = read_grey(np.eye(8))
+    grey, _, size = read_grey(np.eye(8))
     assert grey.shape == (112, 112)
     assert size == (8, 8)
 
@@ -161,7 +161,7 @@ def test_too_many_pixels(tmp_path):
     path = save(tmp_path / "wide.png", Image.new("1", (10_000, 6_000)))
     assert "has 10,000 × 6,000 pixels" in refusal(path)
     assert "has 10,000 × 6,000 pixels" in refusal(Image.open(path))
-    assert "pixels" in refusal(np.broadcast_to(np.uint8(0), (10_000, 6_000)))
+    assert "pixels" in refusal(np.broadcast_to(np.uint8(0), (10**5, 10**6)))
 
 
 def test_truncated_file(tmp_path):

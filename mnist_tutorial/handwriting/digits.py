@@ -121,9 +121,9 @@ def fit_digit(ink):
 
 
 def _digits(image, *, single):
-    grey, size = read_grey(image)
+    grey, level, size = read_grey(image)
     try:
-        ink = find_ink(grey)
+        ink = find_ink(grey, level)
         marks = find_marks(ink, single=single)
     except PictureError as error:
         raise PictureError(f"{name_of(image)} {error}") from None

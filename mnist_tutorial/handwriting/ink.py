@@ -12,7 +12,9 @@ from mnist_tutorial.handwriting.pictures import PictureError, resize
 PAPER = 96  # pixels of the longer side that the light on the paper is measured on
 # Of the longer side: ink is narrower than this, shadows and desks are wider.
 WIDTHS = (1 / 2, 1 / 4, 1 / 8)
-FAINT = 0.01  # of the paper's light: what differs less from the paper is no ink
+# What differs less from the paper is no ink: a share of its light, or so many levels
+# of 255, which are less where the paper is bright.
+FAINT, LEVELS = 0.03, 5
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
 PHOTO = 224  # pixels; a smaller picture shows nothing but its digits
 SPECK = 25  # times smaller than the largest mark
@@ -20,23 +22,25 @@ HOLES = 4  # what looks like one digit has no more, even badly drawn
 MOST = 50  # separate marks; a picture with more shows no row of digits
 
 
-def find_ink(grey):
+def find_ink(grey, level=1 / 255):
     """Return how much ink there is, 0 (paper) to 1, whatever the light.
 
-    Takes and returns float32 of shape (height, width); grey levels are 0 (black) to 1.
+    Takes and returns float32 of shape (height, width); grey levels are 0 (black) to 1,
+    and `level` is one of the 255 that they were read from.
     Raises PictureError if there is no ink.
     """
+    faint = min(FAINT, LEVELS * level)
     # Where ink seems to lie along a side, light that falls off to it may be the cause.
     for evened in (grey, grey / _slope_of_light(grey)):
         found = []
         for width in WIDTHS:
-            ink = _ink_narrower_than(width, evened)
+            ink = _ink_narrower_than(width, evened, faint)
             if ink is None:
                 continue
             sheet = _find_sheet(ink)
             if sheet is not None:
                 # What lies beyond it becomes paper, and all begins anew.
-                return find_ink(np.where(sheet, grey, np.median(grey[sheet])))
+                return find_ink(np.where(sheet, grey, np.median(grey[sheet])), level)
             if _is_written(ink > 0.5):
                 return ink
             found.append(ink)
@@ -62,7 +66,7 @@ def _slope_of_light(grey):
     return np.tensordot(weights, terms, 1).clip(DARK).astype(np.float32)
 
 
-def _ink_narrower_than(width, grey):
+def _ink_narrower_than(width, grey, faint):
     """Return the ink in strokes narrower than a share of the picture, or None."""
     small = resize(grey, PAPER)
     # Around the ink lies paper.
@@ -75,12 +79,12 @@ def _ink_narrower_than(width, grey):
     paper = np.asarray(paper.resize(grey.shape[::-1], Image.Resampling.BILINEAR))
     # Ink is what is darker than its paper, by more than the noise.
     ink = ndimage.gaussian_filter((paper - grey) / paper.clip(DARK), 0.7)
-    if np.ptp(ink) < FAINT:
+    if np.ptp(ink) < faint:
         return None
     is_ink = ink > _otsu(ink)
     none, spread = ink[~is_ink].mean(), ink[~is_ink].std()
     full = np.percentile(ink[is_ink], 75)
-    if full - none < max(FAINT, 4 * spread):
+    if full - none < max(faint, 4 * spread):
         return None
     # Half the ink stays half: there are the edges.
     return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)

@@ -33,7 +33,10 @@ def name_of(image):
 
 
 def read_grey(image):
-    """Return a picture's grey levels, 0 to 1, and its own width and height, upright."""
+    """Return a picture's grey levels, 0 to 1, one level of 255 in these, and its size.
+
+    The size is the picture's own width and height, upright.
+    """
     try:
         # Pillow warns of large pictures; here they are refused.
         with warnings.catch_warnings(action="ignore"), _open(image) as picture:
@@ -88,11 +91,7 @@ def _formats():
 
 def _read(picture, *, may_change):
     width, height = picture.size
-    if not 0 < width * height <= LARGEST:
-        raise PictureError(
-            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
-            "read: make it smaller, or crop it."
-        )
+    _check_size(width, height)
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         raise PictureError("is animated or has several pages: save the one you mean.")
@@ -102,7 +101,15 @@ def _read(picture, *, may_change):
         # A JPEG can be decoded at a half, a quarter or an eighth of its size.
         scale = LARGE / max(width, height)
         picture.draft("L", [int(scale * width), int(scale * height)])
-    return _shrink(ImageOps.exif_transpose(picture)), size
+    return *_shrink(ImageOps.exif_transpose(picture)), size
+
+
+def _check_size(width, height):
+    if not 0 < width * height <= LARGEST:
+        raise PictureError(
+            f"has {width:,} × {height:,} pixels, where 1 to {LARGEST:,} in all can be "
+            "read: make it smaller, or crop it."
+        )
 
 
 def _as_picture(array):
@@ -121,6 +128,7 @@ def _as_picture(array):
             f"has shape {array.shape}, where (height, width) or (height, width, 3 or 4 "
             "channels) is needed. One image of several is images[0]."
         )
+    _check_size(array.shape[1], array.shape[0])
     # Other types have scales of their own: the lightest becomes 255.
     if array.dtype != np.uint8:
         array = array.astype(np.float32)
@@ -132,7 +140,7 @@ def _as_picture(array):
 
 
 def _shrink(picture):
-    """Return grey levels, 0 to 1, on 112 to 800 pixels of the longer side."""
+    """Return grey levels on 112 to 800 pixels of the longer side, and one of 255."""
     if picture.mode.startswith(("I", "F")):
         picture = _as_picture(np.asarray(picture))
     picture = picture.convert("LA" if picture.has_transparency_data else "L")
@@ -150,7 +158,8 @@ def _shrink(picture):
     longer = max(grey.shape)
     wanted = min(LARGE, -(-SMALL // longer) * longer)
     way = Image.Resampling.BICUBIC if longer < SMALL else Image.Resampling.BOX
-    return resize(grey / max(grey.max(), 1), wanted, way).clip(0, 1)
+    lightest = max(grey.max(), 1)
+    return resize(grey / lightest, wanted, way).clip(0, 1), 1 / lightest
 
 
 def resize(grey, longer, way=Image.Resampling.BOX):

@@ -20,6 +20,7 @@ SCRIPTS = ("network.js", "fit.js", "pad.js", "reader.js")
 ACTIVATIONS = ("linear", "relu", "tanh", "sigmoid", "softmax")
 KNOWN = (
     layers.Rescaling,
+    layers.Cropping2D,
     layers.Conv2D,
     layers.MaxPooling2D,
     layers.BatchNormalization,
@@ -39,8 +40,9 @@ def reader_page(model, path, threshold=0):
     ----------
     model : keras.Sequential
         Takes images of shape (28, 28, 1), (28, 28) or (784,), from 0 to 1, or from 0
-        to 255 if it begins with Rescaling; gives ten probabilities. Its layers are of
-        the kinds in `KNOWN`.
+        to 255 if it begins with Rescaling; gives ten probabilities. Of the layers
+        Rescaling, Cropping2D, Conv2D, MaxPooling2D, BatchNormalization, Activation,
+        ReLU, Softmax, Flatten, Dense and Dropout.
     path : str or path-like
         The HTML file; its folder is made.
     threshold : float
@@ -123,6 +125,11 @@ def _describe_layer(layer):
         case layers.Conv2D():
             windows = _windows(layer, layer.kernel_size)
             steps = [{"kind": "convolution", **_weights(layer), **windows}]
+        case layers.Cropping2D():
+            # As windows of one pixel, the first of which lies inside the image.
+            (top, _), (left, _) = layer.cropping
+            windows = {"size": (1, 1), "strides": (1, 1), "outside": (-top, -left)}
+            steps = [{"kind": "pooling", **windows}]
         case layers.MaxPooling2D():
             steps = [{"kind": "pooling", **_windows(layer, layer.pool_size)}]
         case layers.Dense():
