@@ -275,8 +275,9 @@ def compare(path):
             machine = report["machine"]
             rows = {row["name"]: row for row in report["summary"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = getattr(error, "strerror", None) or "another content"
             sys.exit(
-                f"{place} cannot be compared ({error!r}): name a recipes.json that "
+                f"{place} cannot be compared ({reason}): name a recipes.json that "
                 "make bench wrote."
             )
         facts = ", ".join(f"{key} {value}" for key, value in machine.items())
@@ -387,7 +388,8 @@ def main():
     elif arguments.compare:
         compare(arguments.compare)
     else:
-        measure_all(arguments.quick, arguments.only)
+        only = sorted(set(arguments.only)) if arguments.only else None
+        measure_all(arguments.quick, only)
 
 
 def measure_all(quick, only):

@@ -172,6 +172,8 @@ def _parse(place):
             numbers = np.frombuffer(_content(place), dtype, offset=4 + 4 * dimensions)
             return numbers.reshape(shape)
     except Exception as error:  # as above
+        if "allow_pickle" in str(error):  # its numbers are Python objects
+            raise complaint(place, _PICKLE, _NO_PICKLE) from None
         why = textwrap.shorten(str(error), 80) + "; it may be damaged or cut off"
         why = getattr(error, "strerror", None) or why
         raise complaint(place, f"cannot be read: {why}") from None

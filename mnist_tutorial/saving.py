@@ -122,7 +122,7 @@ def _look(path):
                 archive.read(name)  # which checks its sum
         return version, ".keras"
     if start.startswith(b"\x89HDF"):
-        with h5py.File(path) as file:
+        with h5py.File(path, locking=False) as file:  # others may have it open
             if "model_config" not in file.attrs:
                 raise NetworkFileError(
                     f"{path} is HDF5 without a network, perhaps weights alone. "

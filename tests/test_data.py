@@ -623,8 +623,8 @@ MEMBERS = {
     "less than nothing": ("x_train", promise((-1, 28, 28)), "negative dimensions"),
     "web page": ("x_train", b"<html>\n", "is a web page", "login page"),
     "pickle": ("x_train", pickle.dumps(EVIL), "is a pickle"),
-    "objects": ("x_train", OBJECTS.getvalue(), "Object arrays cannot be loaded"),
-    "records of objects": ("y_train", RECORDS, "Object arrays cannot be loaded"),
+    "objects": ("x_train", OBJECTS.getvalue(), "is a pickle", "It is refused"),
+    "records of objects": ("y_train", RECORDS, "is a pickle", "It is refused"),
 }
 for title, (key, member, *words) in MEMBERS.items():
 

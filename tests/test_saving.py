@@ -7,6 +7,7 @@ import os
 import pickle
 import random
 import shutil
+import subprocess
 import sys
 import zipfile
 
@@ -485,6 +486,21 @@ def test_an_unpacked_network_without_a_part_is_refused(part, originals, tmp_path
     shutil.unpack_archive(originals / "network.keras", tmp_path, format="zip")
     (tmp_path / part).unlink()
     assert message(tmp_path).startswith(f"{tmp_path} lacks its {part}.")
+
+
+def test_an_h5_file_that_another_program_has_open_is_read(tmp_path):
+    path = tmp_path / "network.h5"
+    build().save(path)
+    hold = f"import h5py; f = h5py.File({str(path)!r}, 'a'); print('open'); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        assert load_network(path).built
+        other.communicate("\n")
 
 
 @pytest.mark.parametrize("name", ["unpacked", "unpacked.keras"])

@@ -17,6 +17,7 @@ def plot_digits(images, labels=None, *, columns=10, title=None, as_stored=False)
     columns : int
         Images in a row, at least 1.
     title : str, optional
+        Above the grid.
     as_stored : bool
         Draw 0 black, as the network is given it, so that each image's edges are seen.
 
