@@ -14,7 +14,7 @@ RULES = ROOT / "tests" / "sanitize.cfg"
 # For each rule: what is stored here, and what another machine may say.
 ELSEWHERE = {
     "python version": ("Python 3.11.7", "Python 3.13.12"),
-    "processor cores": ("2 processor cores", "16 processor cores"),
+    "logical processors": ("2 logical processors", "16 logical processors"),
     "graphviz": ("Graphviz: found", "Graphviz: missing, and not needed"),
 }
 
