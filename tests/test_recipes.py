@@ -329,7 +329,7 @@ def test_our_own_recipes(name, images):
     else:
         assert epochs == (13, 6)
         assert recipe.jiggled == {"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1}
-    assert not model.layers[0].use_bias
+    assert not model.get_layer("conv1").use_bias
 
 
 # --- the network at hand -----------------------------------------------------
