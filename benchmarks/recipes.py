@@ -5,7 +5,7 @@ holds out 5 % of them itself), and reads the test images once, at its end. What 
 is kept: an interrupted run goes on where it stopped.
 
 `--only fast reader` trains these and, to compare with, the published CNN's two epochs.
-`--compare FILE` trains nothing: it sets the last run beside that of FILE.
+`--compare FILE` trains nothing: it sets the last run of all beside that of FILE.
 """
 
 import argparse
@@ -177,13 +177,13 @@ def write(path, report):
 def resume(path, report):
     """Return the interrupted report at `path` if it belongs to this run.
 
-    That is, to the same machine, digits, length and recipes. Who changes a recipe in
-    between has to delete the file.
+    That is, to the same machine and digits. Who changes a recipe in between has to
+    delete the file.
     """
     if not path.exists():
         return report
     kept = json.loads(path.read_text(encoding="utf-8"))
-    keys = "machine", "digits", "quick", "only"
+    keys = "machine", "digits"
     return kept if all(kept[key] == report[key] for key in keys) else report
 
 
@@ -399,14 +399,14 @@ def measure_all(quick, only):
     if digits != "MNIST":
         print(f"These are {digits}: the figures say nothing about MNIST.")
     report = {"machine": machine(), "digits": digits, "quick": quick, "only": only}
-    unfinished = FOLDER / "unfinished.json"
+    name = "quick" if quick else "-".join(["only", *only]) if only else "recipes"
+    unfinished = FOLDER / f"unfinished-{name}.json"
     report = resume(unfinished, report | {"peak_gflops": None, "runs": []})
     report["peak_gflops"] = report["peak_gflops"] or in_a_process("--peak")
     if quick:
         print(f"Quick: one epoch of {QUICK_IMAGES:,} images, whatever the name says.")
     measure(report, unfinished)
     rows = summarise(report)
-    name = "-".join(["only", *only]) if only else "recipes"
     write(FOLDER / f"{name}.json", report | {"summary": rows})
     unfinished.unlink()
     here = report["machine"]
@@ -415,7 +415,7 @@ def measure_all(quick, only):
     (FOLDER / f"{name}.md").write_text(tables, encoding="utf-8")
     print(f"\n{title}, matrix product {report['peak_gflops']} GFLOP/s\n\n{tables}")
     draw(rows).savefig(FOLDER / f"{name}.png", dpi=110)
-    print(f"\nWrote {name}.json, {name}.md and {name}.png to {FOLDER.name}/.")
+    print(f"\nWrote {name}.json, {name}.md and {name}.png to build/{FOLDER.name}/.")
 
 
 def measure(report, path):

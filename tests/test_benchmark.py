@@ -99,7 +99,7 @@ def test_an_interrupted_run_goes_on(bench, monkeypatch, tmp_path):
     assert len(again) == 5
 
 
-def test_another_kind_of_run_is_not_continued(bench, monkeypatch):
+def test_another_kind_of_run_is_not_continued(bench, monkeypatch, tmp_path):
     imitate(monkeypatch, bench, stop_after=1)
     with pytest.raises(KeyboardInterrupt):
         bench.main()
@@ -107,20 +107,20 @@ def test_another_kind_of_run_is_not_continued(bench, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["recipes.py", "--quick"])
     bench.main()
     assert made == [("cnn_3x3", 2, 0), ("fast", None, 0)]
+    assert (tmp_path / "quick.json").exists()
+    assert not (tmp_path / "recipes.json").exists()
+    # Nor is the interrupted one lost.
+    made = imitate(monkeypatch, bench)
+    monkeypatch.setattr(sys, "argv", ["recipes.py"])
+    bench.main()
+    assert len(made) == 4
 
 
 @pytest.mark.parametrize(
-    ("key", "other"),
-    [
-        ("machine", {"cores": 1}),
-        ("digits", "MNIST"),
-        ("quick", True),
-        ("only", ["fast"]),
-    ],
+    ("key", "other"), [("machine", {"cores": 1}), ("digits", "MNIST")]
 )
 def test_only_its_own_kind_is_continued(bench, tmp_path, key, other):
-    report = {"machine": {"cores": 2}, "digits": "stand-in", "quick": False}
-    report["only"] = None
+    report = {"machine": {"cores": 2}, "digits": "stand-in"}
     path = tmp_path / "unfinished.json"
     bench.write(path, report | {"runs": ["kept"]})
     assert bench.resume(path, report | {"runs": []})["runs"] == ["kept"]
@@ -129,8 +129,8 @@ def test_only_its_own_kind_is_continued(bench, tmp_path, key, other):
 
 def test_some_recipes_run_beside_the_published_cnn(bench, monkeypatch, tmp_path):
     plan = [("cnn_3x3", 2, 1), ("cnn_3x3", 10, 1), ("cnn_small", None, 1)]
-    monkeypatch.setattr(bench, "PLAN", [*plan, ("fast", None, 1)])
-    monkeypatch.setattr(bench, "NEW", [("fastest", None, 2)])
+    plan += [("fast", None, 1), ("fastest", None, 2)]
+    monkeypatch.setattr(bench, "PLAN", plan)
     made = imitate(monkeypatch, bench)
     monkeypatch.setattr(sys, "argv", ["recipes.py", "--only", "fastest", "fast"])
     bench.main()
