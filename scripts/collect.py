@@ -80,8 +80,11 @@ def safe(text):
 def main():
     """Write the gradebook and the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path, help="a folder, or a zip")
+    parser.add_argument("source", nargs="?", type=Path, help="a folder, or a zip")
     source = parser.parse_args().source
+    if source is None:
+        sys.exit("Name what to read, as in: make collect FROM=~/Downloads/lesson-2.zip")
+    source = source.expanduser()  # some shells leave FROM=~/... as it is
     lessons = (ROOT / "notebooks").glob("[0-9]*.ipynb")
     texts = [path.read_text(encoding="utf-8") for path in sorted(lessons)]
     course = set(CALL.findall("\n".join(texts)))

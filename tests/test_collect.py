@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import shutil
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -108,6 +109,20 @@ def test_each_file_is_a_row_with_its_learner_and_verdicts(collect, source):
     assert (early["02.1"], late["02.1"]) == ("not yet", "right")
     assert early["02.2"] == "right"
     assert early["remark"] == "lacks exercise 02.3"
+
+
+def test_home_is_expanded_whatever_the_shell(collect, source, monkeypatch):
+    monkeypatch.setenv("HOME", str(source.parent))
+    monkeypatch.setenv("USERPROFILE", str(source.parent))
+    rows, _, _ = collect(f"~/{source.name}")
+    assert rows
+
+
+def test_without_a_source_a_sentence_says_what_to_name():
+    command = [sys.executable, ROOT / "scripts" / "collect.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stderr.startswith("Name what to read, as in: make collect FROM=")
+    assert done.returncode == 1
 
 
 def test_what_cannot_be_counted_is_a_line_of_its_own(collect, source):
