@@ -61,7 +61,9 @@ collect: set-up
 
 # The browser test draws a 3 on the pad, and takes the picture.
 hero: set-up
+	@rm -f build/hero/pad.png
 	SCREENSHOTS=$(abspath build/hero) $(VENV_PYTHON) -m pytest tests/test_browser.py -k three
+	@test -f build/hero/pad.png || { echo "No picture was taken: that needs Chromium or Chrome on PATH."; exit 1; }
 	cp build/hero/pad.png assets/hero.png
 
 address:
@@ -77,7 +79,7 @@ lock:
 	# The proof: every package has a wheel, with its hash, on every system meant.
 	for system in x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu \
 	        aarch64-apple-darwin x86_64-pc-windows-msvc; do \
-	    for version in 3.11 3.13; do \
+	    for version in 3.11 3.12 3.13; do \
 	        echo "$$system, Python $$version"; \
 	        build/uv/bin/uv pip install --dry-run --quiet --target build/uv/none \
 	            --python-platform $$system --python-version $$version \

@@ -280,7 +280,9 @@ def write_pdf(page, path):
     except ImportError:
         browser = None
     if browser is None:
-        raise RuntimeError("A PDF needs Chromium or Chrome here: install one.")
+        raise RuntimeError(
+            "A PDF needs the package playwright, and chromium or google-chrome on PATH."
+        )
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser)
         sheet = chromium.new_page()

@@ -34,12 +34,14 @@ def refuse():
     if sys.version_info[:2] == (3, 14):
         sys.exit(
             "There is no TensorFlow for Python 3.14 yet (2.22 will be the first): name "
-            "another Python, as in: make lab PYTHON=python3.12"
+            "another Python, as in: make lab PYTHON=python3.12, or "
+            "python3.12 scripts/set_up.py"
         )
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         sys.exit(
             "This course needs Python 3.11, 3.12 or 3.13, and {} is Python {}: name "
-            "another, as in: make lab PYTHON=python3.12".format(sys.executable, found)
+            "another, as in: make lab PYTHON=python3.12, or python3.12 "
+            "scripts/set_up.py".format(sys.executable, found)
         )
     try:
         import ensurepip  # noqa: F401
@@ -51,8 +53,8 @@ def refuse():
         )
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         sys.exit(
-            "There is no TensorFlow for Macs with Intel processors any more: use the "
-            "course in the browser, on Binder or Colab (see README.md)."
+            "There is no TensorFlow for Macs with Intel processors any more: README.md "
+            "says what to do instead."
         )
 
 
@@ -73,7 +75,8 @@ def main():
     if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
         sys.exit(
             "This Python is that of .venv itself: run deactivate first, or name the "
-            "Python to set up with, as in: make lab PYTHON=python3.12"
+            "Python to set up with, as in: make lab PYTHON=python3.12, or "
+            "python3.12 scripts/set_up.py"
         )
     import venv
 

@@ -247,7 +247,8 @@ def test_another_python_is_told_so_in_one_line(version, set_up, monkeypatch):
     found = ".".join(map(str, version))
     assert str(caught.value) == (
         f"This course needs Python 3.11, 3.12 or 3.13, and there is Python {found}: "
-        "name another, as in: make lab PYTHON=python3.12"
+        "name another, as in: make lab PYTHON=python3.12, or python3.12 "
+        "scripts/set_up.py"
     )
     assert set_up.done == []
 
