@@ -12,7 +12,7 @@ from keras import layers
 from test_browser import THREE
 
 from mnist_tutorial import load_mnist
-from mnist_tutorial.handwriting import fit_digit
+from mnist_tutorial.handwriting.digits import fit_digit
 from mnist_tutorial.handwriting.pad import SIDE, WIDTH
 from mnist_tutorial.handwriting.reader import reader_page
 from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
@@ -266,6 +266,12 @@ def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         reader_page(model, tmp_path / "reader.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_without_an_input_is_told_to_name_one(tmp_path):
+    model = keras.Sequential([layers.Flatten(), layers.Dense(10)])
+    with pytest.raises(ValueError, match=r"begin with keras\.Input"):
+        reader_page(model, tmp_path / "reader.html")
 
 
 def test_a_network_with_branches_is_refused(tmp_path):

@@ -42,7 +42,7 @@ def reader_page(model, path, threshold=0):
         Takes images of shape (28, 28, 1), (28, 28) or (784,), from 0 to 1, or from 0
         to 255 if it begins with Rescaling; gives ten probabilities. Of the layers
         Rescaling, Cropping2D, Conv2D, MaxPooling2D, BatchNormalization, Activation,
-        ReLU, Softmax, Flatten, Dense and Dropout.
+        ReLU, Softmax, Flatten, Dense and Dropout, after a keras.Input.
     path : str or path-like
         The HTML file; its folder is made.
     threshold : float
@@ -56,8 +56,8 @@ def reader_page(model, path, threshold=0):
     Raises
     ------
     ValueError
-        If the network is no Sequential, holds another layer, or takes or gives
-        something else.
+        If the network is no Sequential, holds another layer or an unusual setting of
+        one, or takes or gives something else.
 
     Examples
     --------
@@ -89,6 +89,8 @@ def _describe(model):
             f"this is a {type(model).__name__}: a reader page is made of a "
             "keras.Sequential, whose layers follow one another."
         )
+    if not model.built:
+        raise ValueError("this network knows no input: begin with keras.Input((784,)).")
     takes, gives = model.input_shape[1:], model.output_shape[1:]
     if takes not in ((28, 28, 1), (28, 28), (784,)) or gives != (10,):
         raise ValueError(
