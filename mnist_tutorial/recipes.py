@@ -31,7 +31,7 @@ class Recipe:
         Takes nothing and returns new layers, all after the input.
     optimizer : callable
         Takes the number of training steps and returns a new optimizer.
-    batch_size, epochs, parameters : int
+    batch_size, epochs : int
         As published, or as chosen: see benchmarks/NOTES.md.
     source : str
     validation_split : float
@@ -58,7 +58,6 @@ class Recipe:
     optimizer: Callable
     batch_size: int
     epochs: int
-    parameters: int
     source: str
     validation_split: float = 0.0
     smoothing: float = 0.0
@@ -98,12 +97,18 @@ class Recipe:
             What this recipe returned for as many images and epochs. It starts anew, as
             if just built: many networks fill TensorFlow's memory, and one does not.
         **options
-            For ``keras.Model.fit``, such as ``verbose`` or ``callbacks``.
+            More for ``keras.Model.fit``, such as ``verbose`` or ``callbacks``.
 
         Returns
         -------
         model : keras.Sequential
         history : keras.callbacks.History
+
+        Raises
+        ------
+        ValueError
+            If `model` is of another recipe or number of steps, or images that are to
+            be varied do not fill a batch.
 
         Examples
         --------
@@ -162,6 +167,7 @@ def one_cycle(steps, peak=0.02):
     steps : int
         Training steps in all; the first quarter of them climbs.
     peak : float
+        The highest rate.
 
     Returns
     -------
@@ -235,7 +241,6 @@ FAST = Recipe(
     optimizer=lambda steps: keras.optimizers.Adam(one_cycle(steps)),
     batch_size=128,
     epochs=1,
-    parameters=80_730,
     source="this course, lesson 7: made for speed",
     smoothing=0.1,
     steps_per_execution=10,
@@ -254,7 +259,6 @@ RECIPES = {
         optimizer=lambda steps: keras.optimizers.SGD(0.2),
         batch_size=32,
         epochs=5,
-        parameters=178_110,
         source="Porter: 3.6 keras 之手写字识别 (2019)",
     ),
     "dense_relu": Recipe(
@@ -272,7 +276,6 @@ RECIPES = {
         optimizer=lambda steps: keras.optimizers.RMSprop(0.001),
         batch_size=128,
         epochs=10,
-        parameters=669_706,
         source="跟我一起学Keras之实例篇(2), after mnist_mlp.py of Keras",
     ),
     "cnn_3x3": Recipe(
@@ -290,7 +293,6 @@ RECIPES = {
         optimizer=lambda steps: keras.optimizers.Adadelta(1.0),
         batch_size=128,
         epochs=2,
-        parameters=1_199_882,
         source="周海汉: 用keras训练mnist数据集手写识别 (2017), and PZ: "
         "006-Keras-完成一个单字识别模型 (2018), after mnist_cnn.py of Keras",
     ),
@@ -308,7 +310,6 @@ RECIPES = {
         optimizer=lambda steps: keras.optimizers.Adam(1e-4),
         batch_size=64,
         epochs=1,
-        parameters=3_274_634,
         source="Porter: 3.6 keras 之手写字识别 (2019)",
     ),
     "cnn_small": Recipe(
@@ -327,7 +328,6 @@ RECIPES = {
         optimizer=lambda steps: keras.optimizers.Adam(0.001),
         batch_size=128,
         epochs=5,
-        parameters=57_562,
         source="Keras卷积神经网络 (2020)",
         validation_split=0.05,
     ),
@@ -335,14 +335,12 @@ RECIPES = {
     "fastest": replace(
         FAST,
         layers=_few_products,
-        parameters=72_538,
         source="this course, lesson 7: 99 % in a twentieth of the time",
     ),
     "accurate": replace(
         FAST,
         layers=lambda: _course(32),
         epochs=12,
-        parameters=185_258,
         source="this course, lesson 7: made for accuracy",
         jiggled={"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1},
         plain_epochs=5,
@@ -380,7 +378,7 @@ def network_at_hand(digits, folder=None, *, name="fast"):
         Where the network is kept; the course's ``models/`` by default. A file that
         does not fit is passed over, and left as it is.
     name : str
-        Of the recipe, one of `RECIPES`.
+        Of the recipe, one of `RECIPES`; otherwise KeyError.
 
     Returns
     -------

@@ -8,7 +8,6 @@ from mnist_tutorial import quiet_start
 from mnist_tutorial.plotting import (
     description,
     has_graphviz,
-    layers_in_words,
     plot_embedding,
     plot_heat,
     plot_tiles,
@@ -64,13 +63,6 @@ def test_graphviz_is_there_where_dot_answers(monkeypatch, tmp_path):
     dot.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert has_graphviz()
-
-
-def test_layers_in_words_names_each_shape(model):
-    assert layers_in_words(model) == (
-        "The network, step by step: Input to (28, 28, 1); Conv2D to (26, 26, 4); "
-        "Flatten to (2704,); Dense to (10,)."
-    )
 
 
 def test_tiles_stand_in_rows_with_a_rim_between():

@@ -14,7 +14,7 @@ def plot_probabilities(probabilities, *, label=None, ax=None):
     probabilities : ndarray, shape (10,)
         0 to 1, with the sum 1; otherwise ValueError.
     label : int, optional
-        The right digit, to be marked.
+        The right digit, 0 to 9, to be marked; otherwise ValueError.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -99,7 +99,7 @@ def plot_confusion(labels, answers, *, ax=None):
     Parameters
     ----------
     labels, answers : ndarray of int, shape (n,)
-        Digits 0 to 9, as given and as read; otherwise ValueError.
+        Digits 0 to 9, as given and as read, as many of each; otherwise ValueError.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
 
@@ -146,52 +146,3 @@ def plot_confusion(labels, answers, *, ax=None):
         f"misread: {', '.join(wrong) or 'none'}.",
     )
     return ax
-
-
-def plot_mistakes(images, labels, probabilities, *, count=6):
-    """Draw the worst mistakes, each beside its ten probabilities.
-
-    Parameters
-    ----------
-    images : ndarray, shape (n, 28, 28) or (n, 28, 28, 1)
-    labels : ndarray of int, shape (n,)
-    probabilities : ndarray, shape (n, 10)
-        ValueError if every answer is right, or there are not as many of each.
-    count : int
-        How many at most; those with the least probability of their label.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Examples
-    --------
-    >>> images = np.random.default_rng(0).random((2, 28, 28))
-    >>> figure = plot_mistakes(images, np.array([1, 2]), np.eye(10)[[1, 7]])
-    >>> figure.axes[0].get_title(), figure.axes[1].get_title()
-    ('image 1', 'The network reads a 7')
-    """
-    images, labels = base.as_images(images), base.as_digits(labels)
-    probabilities = np.asarray(probabilities, float)
-    if probabilities.shape != (len(labels), 10) or len(images) != len(labels):
-        raise ValueError(
-            f"images {images.shape}, labels {labels.shape} and probabilities "
-            f"{probabilities.shape} do not match"
-        )
-    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    worst = wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
-    if not worst.size:
-        raise ValueError(f"no mistake to draw: {len(wrong)} made, {count} asked for")
-    # Two mistakes in a row, each with two Axes.
-    rows = -(-len(worst) // 2)
-    figure, axes = base.new_grid(4 * rows, 4, (2.4, 1.9), width_ratios=[1, 2, 1, 2])
-    for i, (left, right) in zip(worst, axes.reshape(-1, 2), strict=False):
-        left.axis("on")
-        left.imshow(images[i], cmap="gray_r")
-        given = f"label at {probabilities[i, labels[i]]:.1%}"
-        left.set(title=f"image {i}", xlabel=given, xticks=[], yticks=[])
-        base.describe(left, f"Image {i}, its {given}.")
-        right.axis("on")
-        plot_probabilities(probabilities[i], label=labels[i], ax=right)
-    base.describe(figure, f"The {len(worst)} worst of {len(wrong)} mistakes.")
-    return figure

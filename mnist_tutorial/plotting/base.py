@@ -91,7 +91,7 @@ def rows_and_columns(n, columns):
     return -(-n // columns), columns
 
 
-def new_grid(n, columns, size, **options):
+def new_grid(n, columns, size):
     """Return a new figure of `size` for each cell, and its Axes in rows, no frames."""
     rows, columns = rows_and_columns(n, columns)
     figure, axes = plt.subplots(
@@ -100,7 +100,6 @@ def new_grid(n, columns, size, **options):
         figsize=(max(size[0] * columns, 2.5), size[1] * rows + 0.35),
         squeeze=False,
         layout="constrained",
-        **options,
     )
     for ax in axes.flat:
         ax.axis("off")

@@ -34,20 +34,6 @@ def has_graphviz():
         return False
 
 
-def layers_in_words(model):
-    """Return one sentence with each layer of a built `model` and the shape it gives.
-
-    Examples
-    --------
-    >>> layers_in_words(keras.Sequential([keras.Input((28,))]))  # doctest: +SKIP
-    'The network, step by step: Input to (28,).'
-    """
-    steps = [f"Input to {model.input_shape[1:]}"]
-    for layer in model.layers:
-        steps.append(f"{type(layer).__name__} to {layer.output.shape[1:]}")
-    return f"The network, step by step: {'; '.join(steps)}."
-
-
 def plot_tiles(stack, *, columns=8, title=None, ax=None):
     """Draw each channel of a stack, filters or feature maps, as one tile of a grid.
 
