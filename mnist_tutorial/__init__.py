@@ -8,14 +8,6 @@ from mnist_tutorial.data import MnistDataError, load_mnist
 from mnist_tutorial.folders import course_folder
 from mnist_tutorial.quiet import quiet_start
 
-__all__ = [
-    "MnistDataError",
-    "course_folder",
-    "digit_from_image",
-    "load_mnist",
-    "quiet_start",
-]
-
 
 def __getattr__(name):
     # Found on first use, because SciPy and Pillow take their time to load.

@@ -22,6 +22,7 @@ def jiggle(
     images : ndarray of float32, shape (n, side, side, 1)
         With a rim of background.
     rng : numpy.random.Generator
+        Draws the amounts.
     turn : float
         Up to so many degrees either way.
     zoom : float
@@ -121,9 +122,11 @@ class Jiggled(keras.utils.PyDataset):
     x : ndarray, shape (n, 28, 28, 1)
         Shown as float32.
     y : ndarray, shape (n, ...)
+        Labels, whole numbers or one-hot.
     batch_size : int
         Images left over at an epoch's end are not shown in that epoch.
     seed : int
+        Of the order and the variation.
     jiggled_epochs : int, optional
         After so many epochs, images are shown as they are.
     first_epoch : int

@@ -19,7 +19,7 @@ from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read
 from mnist_tutorial.folders import course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
-__all__ = ["DigitData", "MnistDataError", "load_mnist"]
+__all__ = ["MnistDataError", "load_mnist"]
 
 # Of each array's bytes in C order, so that they hold for every container.
 SHA256 = {
@@ -55,12 +55,6 @@ class DigitData(tuple):
     name : str
         "MNIST" if every array is MNIST's to the last byte, "stand-in" for the
         digits made by `stand_in.make_stand_in`, "other digits" for anything else.
-
-    Examples
-    --------
-    >>> pair = np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)
-    >>> DigitData([pair, pair]).name
-    'other digits'
     """
 
     name = "other digits"
@@ -106,8 +100,9 @@ def load_mnist(source=None):
         An npz file with the arrays ``x_train``, ``y_train``, ``x_test`` and
         ``y_test``; these as four npy files, or the four IDX files, gzipped or not,
         in a folder or zip; a folder or zip that holds one of these at most four
-        folders down; or the word "stand-in". By default the environment variable
-        ``MNIST_TUTORIAL_DATA``, then this package's cache, Keras's cache (only
+        folders down; or the word "stand-in". A relative path starts at the working
+        folder, else at the course's. By default what ``MNIST_TUTORIAL_DATA`` names,
+        and nothing else; where it is not set this package's cache, Keras's cache (only
         read), the mirrors, and last the stand-in.
 
     Returns

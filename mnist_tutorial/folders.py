@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["course_folder", "whole_or_not"]
+__all__ = ["course_folder"]
 
 
 def course_folder(name="."):
@@ -44,24 +44,8 @@ def course_folder(name="."):
 def whole_or_not(path):
     """Write a file whole or not at all, whatever interrupts.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Where the file is to be; its folder is made. A file there stays until then.
-
-    Yields
-    ------
-    Path
-        Where to write it: beside `path`, and of its name.
-
-    Examples
-    --------
-    >>> path = Path(tempfile.mkdtemp(), "note.txt")
-    >>> with whole_or_not(path) as temporary:
-    ...     temporary.write_text("all of it")
-    9
-    >>> path.read_text()
-    'all of it'
+    Yields the path to write it to: beside `path`, and of its name. The folder is made;
+    a file at `path` stays until the new one is whole.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

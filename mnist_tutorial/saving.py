@@ -211,6 +211,11 @@ class Resume(keras.callbacks.Callback):
 
         Without a checkpoint, the network as it is becomes the first one.
 
+        Parameters
+        ----------
+        model : keras.Model
+            Built and compiled.
+
         Returns
         -------
         int
@@ -321,6 +326,6 @@ def _refuse_other(path, found, wanted):
     for one, other in itertools.zip_longest(found, wanted, fillvalue="nothing"):
         if one != other:
             raise NetworkFileError(
-                f"{path} holds another network, with {one} where {other} is expected: "
-                "build the network as it was then, or name another file."
+                f"{path} is of another network or training, with {one} where {other} "
+                "is expected: build or set that as it was then, or name another file."
             )

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ["make_stand_in"]
-
 _TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 _TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 _TRAIN_FIRST = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
@@ -17,18 +15,7 @@ def make_stand_in():
     drawn again many times, each time shifted, turned, slanted and scaled a little.
     The digits are split into training and test digits first: no test image has a
     relative among the training images. The number of images of each digit, and the
-    first ten labels, are MNIST's.
-
-    Returns
-    -------
-    dict of str to ndarray of uint8
-        ``x_train`` (60000, 28, 28), ``y_train`` (60000,), ``x_test``
-        (10000, 28, 28), ``y_test`` (10000,).
-
-    Examples
-    --------
-    >>> make_stand_in()["x_test"].shape
-    (10000, 28, 28)
+    first ten labels, are MNIST's. Returns its four arrays, uint8, by Keras's names.
     """
     from sklearn.datasets import load_digits
 

@@ -8,8 +8,8 @@ from mnist_tutorial.handwriting import (
     PictureError,
     digit_from_image,
     digits_from_image,
-    fit_digit,
 )
+from mnist_tutorial.handwriting.digits import fit_digit
 from mnist_tutorial.handwriting.samples import draw_strokes, made_drawings, pen_strokes
 
 

@@ -11,8 +11,8 @@ from mnist_tutorial.handwriting import (
     PictureError,
     digit_from_image,
     digits_from_image,
-    fit_digit,
 )
+from mnist_tutorial.handwriting.digits import fit_digit
 from mnist_tutorial.handwriting.ink import find_ink
 from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from mnist_tutorial.handwriting.ink import find_ink, find_marks
 from mnist_tutorial.handwriting.pictures import PictureError, name_of, read_grey, resize
 
-__all__ = ["PictureError", "digit_from_image", "digits_from_image", "fit_digit"]
+__all__ = ["PictureError", "digit_from_image", "digits_from_image"]
 
 PEN = 2.0  # pixels of a stroke at the least; half of MNIST's are wider than 2.15
 
@@ -33,7 +33,8 @@ def digit_from_image(image):
     Raises
     ------
     PictureError
-        If it is no such picture, or shows no ink, or more than one digit.
+        If it is no such picture, has several pages or over 50 million pixels, or
+        shows no ink, more than one digit, or what can be none.
 
     Examples
     --------
@@ -69,7 +70,7 @@ def digits_from_image(image):
     Raises
     ------
     PictureError
-        If it is no such picture, or shows no ink, or too many marks to be digits.
+        As by `digit_from_image`, but for one digit or more.
 
     Examples
     --------
@@ -82,29 +83,9 @@ def digits_from_image(image):
 
 
 def fit_digit(ink):
-    """Crop ink to itself, fit it into 20×20, and centre it by mass in 28×28.
+    """Crop light ink on 0, fit it into 20×20, and centre it by mass in 28×28, uint8.
 
-    Parameters
-    ----------
-    ink : ndarray, shape (height, width)
-        Light ink on 0, in any scale; all of it is taken for one digit.
-
-    Returns
-    -------
-    ndarray of uint8, shape (28, 28)
-
-    Raises
-    ------
-    PictureError
-        If there is no ink.
-
-    Examples
-    --------
-    >>> ink = np.zeros((100, 100))
-    >>> ink[10:90, 40:60] = 1
-    >>> rows, columns = np.nonzero(fit_digit(ink))
-    >>> int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
-    (20, 5)
+    All ink is one digit. Strokes thinner than MNIST's are widened to its width.
     """
     ink = np.asarray(ink, np.float32)
     if not ink.size or ink.max() <= 0:

@@ -27,7 +27,7 @@ class DrawingPad(anywidget.AnyWidget):
         Takes a digit, uint8 of shape (28, 28) as MNIST has it, and returns its ten
         probabilities.
     digit : int
-        What is drawn on the pad to begin with; the first stroke wipes it off.
+        0 to 9: drawn on the pad to begin with; the first stroke wipes it off.
     threshold : float
         A largest probability below this is "no digit that I know".
 
