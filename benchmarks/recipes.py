@@ -28,7 +28,7 @@ PLAN = [
     ("cnn_small", None, 3),
     ("cnn_5x5", None, 3),
     ("cnn_3x3", 2, 3),
-    ("cnn_3x3", 10, 1),  # the longest by far: once, for scale
+    ("cnn_3x3", 10, 3),
     ("fast", None, 5),
     ("fastest", None, 5),
     ("accurate", None, 5),
