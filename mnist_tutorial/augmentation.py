@@ -61,53 +61,49 @@ def jiggle(
         raise ValueError(f"images must be (n, side, side, 1), not {images.shape}")
     varied = rng.random(n) < share
 
-    # All in float32: this runs beside each step of a training.
     def draw(reach):
-        amounts = rng.uniform(-reach, reach, n) * varied
-        return amounts.astype("float32")[:, None, None]
+        return (rng.uniform(-reach, reach, n) * varied)[:, None, None]
 
     if pen:
         images = _with_other_pens(images, draw(pen)[..., None])
     if fade:
-        images = images * (1 - abs(draw(fade)[..., None]))
+        images = images * (1 - abs(draw(fade)[..., None])).astype("float32")
     angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     # Where each pixel of the result comes from, counted from the middle.
     middle = (size - 1) / 2
-    y, x = ((axis - middle).astype("float32") for axis in np.ogrid[:size, :size])
+    y, x = (axis - middle for axis in np.ogrid[:size, :size])
     rows = sin * x + (lean * sin + cos) * y + draw(shift)
     columns = cos * x + (lean * cos - sin) * y + draw(shift)
     places = np.array([rows, columns])
     if wave:
         # Each knot moves the pixels around it, farther ones less, along a cosine.
         place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
-        weights = (np.cos(np.pi * np.clip(place, -1, 1)).astype("float32") + 1) / 2
+        weights = (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
         knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
-        places += weights @ knots.astype("float32") @ weights.T
+        places += weights @ knots @ weights.T
     return _sample(images, places + middle)
 
 
 def _with_other_pens(images, wider):
     """Move each image towards the lightest, or the darkest, of neighbouring pixels."""
-    lightest = darkest = images
-    for axis in 1, 2:
-        lightest = np.maximum(lightest, np.roll(lightest, 1, axis))
-        darkest = np.minimum(darkest, np.roll(darkest, 1, axis))
-    thick, thin = lightest - images, images - darkest
-    return images + np.where(wider > 0, wider * thick, wider * thin)
+    windows = [images, np.roll(images, 1, axis=1)]
+    windows += [np.roll(image, 1, axis=2) for image in windows]
+    thick = np.maximum.reduce(windows) - images
+    thin = images - np.minimum.reduce(windows)
+    return images + np.where(wider > 0, wider * thick, wider * thin).astype("float32")
 
 
 def _sample(images, places):
     """Read each image between its pixels, bilinearly; beyond the rim, read the rim."""
     n, size = len(images), images.shape[1]
     flat = images.ravel()
-    places = places.clip(0, size - 1.001)
-    whole = places.astype(np.int32)
-    (top, left), (down, right) = whole, places - whole.astype("float32")
+    places = places.clip(0, size - 1.001).astype("float32")
+    top, left = places.astype(np.int32)
+    down, right = places % 1
     corner = (np.arange(n, dtype=np.int32)[:, None, None] * size + top) * size + left
-    above = flat.take(corner) * (1 - right) + flat.take(corner + 1) * right
-    corner += size
-    below = flat.take(corner) * (1 - right) + flat.take(corner + 1) * right
+    above = flat[corner] * (1 - right) + flat[corner + 1] * right
+    below = flat[corner + size] * (1 - right) + flat[corner + size + 1] * right
     return (above * (1 - down) + below * down)[..., None]
 
 

@@ -229,8 +229,8 @@ def _other_hands():
     # Loaded here: most recipes need no pictures.
     from mnist_tutorial.handwriting.samples import european_digits, other_marks
 
-    digits, labels = european_digits(4000)
-    marks = other_marks(5000)
+    digits, labels = european_digits(8000)
+    marks = other_marks(8000)
     no_digit = np.full((len(marks), 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
     return np.concatenate([digits, marks]), probabilities
@@ -347,7 +347,7 @@ RECIPES = {
     ),
     "reader": replace(
         FAST,
-        epochs=3,
+        epochs=4,
         source="this course, lesson 6: made for other people's handwriting",
         jiggled={
             "turn": 15,
