@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     digits = config.stash[digits_key]
     if digits == "MNIST" and config.option.nbval:
-        line = "Notebooks ran on MNIST: every stored output was compared."
+        line = "Notebooks ran on MNIST: stored outputs were compared."
     else:
         line = (
             f"Notebooks ran on {digits}: only errors counted, no output was compared."
