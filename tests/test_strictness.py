@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from mnist_tutorial import load_mnist
+
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "tests" / "sanitize.cfg"
 # For each rule: what is stored here, and what another machine may say.
@@ -19,18 +21,23 @@ ELSEWHERE = {
 }
 
 
-def nbval(path, *options):
-    """Run strict nbval on one notebook, away from this project's settings."""
+def verdicts(done):
+    """Return how many tests passed and failed in a run of pytest."""
+    counts = re.findall(r"(\d+) (passed|failed)", done.stdout)
+    return {verdict: int(count) for count, verdict in counts}
+
+
+def nbval(folder, *options):
+    """Run strict nbval on a folder's notebooks, away from this project's settings."""
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", *options, path.name],
-        cwd=path.parent,
+        [*command, "-p", "no:cacheprovider", *options],
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
-    counts = re.findall(r"(\d+) (passed|failed)", done.stdout)
-    return {verdict: int(count) for count, verdict in counts}
+    return verdicts(done)
 
 
 def printing(pairs):
@@ -53,8 +60,9 @@ def rules():
     )
 
 
-def test_a_corrupted_output_is_noticed(tmp_path):
-    """Take the beginning of lesson 0, change one stored number, and see it fail."""
+@pytest.fixture
+def two(tmp_path):
+    """Write the beginning of lesson 0 twice, once with a stored number changed."""
     notebook = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
     notebook.cells = notebook.cells[:4]
     whole, corrupted = tmp_path / "whole.ipynb", tmp_path / "corrupted.ipynb"
@@ -62,15 +70,18 @@ def test_a_corrupted_output_is_noticed(tmp_path):
     text = whole.read_text(encoding="utf-8")
     assert "784 pixels" in text
     corrupted.write_text(text.replace("784 pixels", "785 pixels"), encoding="utf-8")
-    assert nbval(whole) == {"passed": 1}
-    assert nbval(corrupted) == {"failed": 1}
+    return tmp_path
+
+
+def test_a_corrupted_output_is_noticed(two):
+    assert nbval(two) == {"passed": 1, "failed": 1}
 
 
 def test_each_sanitizing_rule_is_live(tmp_path):
-    path = tmp_path / "rules.ipynb"
-    nbformat.write(printing(ELSEWHERE.values()), path)
-    assert nbval(path, f"--nbval-sanitize-with={RULES}") == {"passed": len(ELSEWHERE)}
-    assert nbval(path) == {"failed": len(ELSEWHERE)}
+    nbformat.write(printing(ELSEWHERE.values()), tmp_path / "rules.ipynb")
+    clean = f"--nbval-sanitize-with={RULES}"
+    assert nbval(tmp_path, clean) == {"passed": len(ELSEWHERE)}
+    assert nbval(tmp_path) == {"failed": len(ELSEWHERE)}
 
 
 def test_no_rule_is_broader_than_needed():
@@ -102,23 +113,32 @@ def our_pytest(*arguments, **variables):
     )
 
 
-@pytest.mark.parametrize(
-    ("tests", "claims"),
-    [
-        ("tests/test_course.py::test_what_is_no_lesson_is_a_line_in_the_table", False),
-        ("notebooks/00_start_here.ipynb", True),
-    ],
-)
-def test_the_last_line_speaks_of_notebooks_only_where_some_ran(tests, claims):
-    done = our_pytest(tests)
+def ours_elsewhere(folder, **variables):
+    """Run a folder's notebooks with this project's settings."""
+    settings = ["-p", "conftest", "-c", "pyproject.toml", f"--rootdir={folder}"]
+    return our_pytest(folder, *settings, **variables)
+
+
+def test_no_last_line_speaks_of_notebooks_where_none_ran():
+    # Their ids hold names of notebooks.
+    done = our_pytest("tests/test_readme.py::test_titles_are_the_lessons_own")
     assert " passed" in done.stdout
-    assert ("Notebooks ran on" in done.stdout) == claims
+    assert "Notebooks ran on" not in done.stdout
 
 
-def test_on_other_digits_no_output_is_compared():
-    lesson = "notebooks/00_start_here.ipynb"
-    done = our_pytest(lesson, MNIST_TUTORIAL_DATA="stand-in")
-    assert done.returncode == 0, done.stdout
+def test_on_mnist_outputs_are_compared(two):
+    if load_mnist().name != "MNIST":
+        pytest.skip("there is no MNIST here")
+    done = ours_elsewhere(two)
+    assert verdicts(done) == {"passed": 1, "failed": 1}, done.stdout
+    assert done.returncode == 1
+    assert "ran on MNIST: stored outputs were compared." in done.stdout
+
+
+def test_on_other_digits_no_output_is_compared(two):
+    done = ours_elsewhere(two, MNIST_TUTORIAL_DATA="stand-in")
+    assert verdicts(done) == {"passed": 2}, done.stdout
+    assert done.returncode == 0
     assert "ran on stand-in: only errors counted, no output was" in done.stdout
 
 
