@@ -99,14 +99,16 @@ def test_a_page_opens_offline_and_reads_well_at_each_width(
 ):
     asked = []
     sheet.on("request", lambda request: asked.append(request.url))
-    for width in (390, 1000, 1400):
+    sheet.goto((folder / name).as_uri())
+    # Dark changes colours alone: LOOK looks at these, and axe is not asked again.
+    light = sheet.theme == "light"
+    for width in (390, 1000, 1400) if light else (390, 1400):
         sheet.set_viewport_size({"width": width, "height": 900})
-        sheet.goto((folder / name).as_uri())
         if os.environ.get("SCREENSHOTS"):
             file = f"{Path(name).stem}-{width}-{sheet.theme}.png"
             sheet.screenshot(path=Path(os.environ["SCREENSHOTS"]) / file)
         assert sheet.evaluate(LOOK) == [], width
-        if width == 390:
+        if light and width == 390:
             assert faults_by_axe(sheet, but=["color-contrast"]) == []
     assert sheet.wrong == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
