@@ -174,13 +174,11 @@ def test_text_is_as_wide_as_a_line_of_a_book_and_sections_stand_beside_it(
     side = sheet.locator(".side").bounding_box()
     assert side["x"] >= 0
     assert side["x"] + side["width"] <= text["x"]
-    letters = sheet.evaluate(
-        "() => { const s = document.createElement('span');"
-        "s.textContent = 'the quick brown fox jumps over lazy dogs '.repeat(20);"
-        "s.style.whiteSpace = 'nowrap'; document.querySelector('main').append(s);"
-        "return s.textContent.length / s.getBoundingClientRect().width }"
-    )
-    assert 65 <= letters * text["width"] <= 95
+    # Letters are about half as wide as their font is high: 65 to 95 in a line.
+    font = sheet.evaluate("parseFloat(getComputedStyle(document.body).fontSize)")
+    widest = sheet.evaluate("parseFloat(getComputedStyle(document.body).maxWidth)")
+    assert 65 / 2 <= widest / font <= 95 / 2
+    assert text["width"] <= widest
 
 
 def test_paper_is_white_whatever_the_screen(folder, sheet):
