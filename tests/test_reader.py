@@ -80,7 +80,9 @@ def strange_network():
     )
 
 
-NETWORKS = {name: RECIPES[name].build for name in RECIPES} | {
+# One recipe for each stack of layers: "reader" has that of "fast".
+STACKS = {recipe.layers: name for name, recipe in RECIPES.items()}
+NETWORKS = {name: RECIPES[name].build for name in STACKS.values()} | {
     "strange": strange_network,
     "softmax regression": lambda: keras.Sequential(
         [keras.Input((784,)), layers.Dense(10, activation="softmax")]
