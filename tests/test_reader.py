@@ -1,6 +1,7 @@
 """The page that reads drawn digits without Python: its network, its eyes, its words."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -299,9 +300,13 @@ def test_make_reader_writes_the_page_of_a_saved_network(reader, tmp_path):
     assert 0.1 < float(threshold) < 1
     same = reader_page(reader[0], tmp_path / "same.html", float(threshold))
     assert written == same.read_text("utf-8")
-    # A file that is none gets a sentence.
+
+
+def test_make_reader_says_in_a_sentence_what_is_no_network(tmp_path, monkeypatch):
+    saved = tmp_path / "my network.keras"
     saved.write_text("no network")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "my network.keras" in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setattr(sys, "argv", ["reader.py", str(saved)])
+    main = runpy.run_path(str(ROOT / "scripts" / "reader.py"))["main"]
+    # Python prints such a text in place of a traceback, and returns 1.
+    with pytest.raises(SystemExit, match=r"my network\.keras"):
+        main()
