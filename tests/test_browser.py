@@ -187,14 +187,38 @@ def cells(page):
     return page.locator(".jp-Notebook .jp-Cell .cm-content").all_inner_texts()
 
 
-@pytest.fixture
-def page_with_pad(browser, lab, work):
-    """Open a notebook with a pad, run it, and edit the other cell last."""
+def open_pad(browser, lab, work, name):
+    """Write a notebook with a pad and one more cell, and open it."""
     cells_of_pad = [nbformat.v4.new_code_cell(text) for text in (PAD, "answer = 42")]
     notebook = nbformat.v4.new_notebook(cells=cells_of_pad)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    nbformat.write(notebook, work / "pad.ipynb")
-    page = open_notebook(browser, lab, "pad.ipynb")
+    nbformat.write(notebook, work / name)
+    return open_notebook(browser, lab, name)
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser, lab, work):
+    """Open a notebook with a pad, for the tests that leave its cells alone."""
+    page = open_pad(browser, lab, work, "shared.ipynb")
+    yield page
+    assert page.errors == []
+    page.close()
+
+
+@pytest.fixture
+def new_pad(shared_page):
+    """Run the cells of the shared page again, and return its new pad."""
+    pad = shared_page.locator(".mnist-pad")
+    pad.evaluate_all("old => old.forEach(pad => pad.remove())")
+    run_all_cells(shared_page)
+    pad.locator(".answer").wait_for(timeout=60_000)
+    return pad
+
+
+@pytest.fixture
+def page_with_pad(browser, lab, work):
+    """Open a notebook with a pad, run it, and edit the other cell last."""
+    page = open_pad(browser, lab, work, "pad.ipynb")
     run_all_cells(page)
     page.locator(".mnist-pad .answer").wait_for(timeout=60_000)
     work = page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1)
@@ -229,8 +253,8 @@ def test_keys_on_the_pad_do_not_reach_the_notebook(page_with_pad):
     page.locator(".jp-Notebook .jp-Cell").nth(2).wait_for(timeout=5_000)
 
 
-def test_buttons_work_where_there_is_something_to_undo(page_with_pad):
-    page, pad = page_with_pad, page_with_pad.locator(".mnist-pad")
+def test_buttons_work_where_there_is_something_to_undo(new_pad):
+    page, pad = new_pad.page, new_pad
     undo, clear = (pad.get_by_role("button", name=n) for n in ("Undo", "Clear"))
     assert clear.is_enabled()  # a digit stands there to begin with
     clear.click()
@@ -242,8 +266,8 @@ def test_buttons_work_where_there_is_something_to_undo(page_with_pad):
     assert clear.is_enabled()
 
 
-def test_pad_says_what_is_wrong_with_the_answer(page_with_pad):
-    page, pad = page_with_pad, page_with_pad.locator(".mnist-pad")
+def test_pad_says_what_is_wrong_with_the_answer(new_pad):
+    page, pad = new_pad.page, new_pad
     stroke(page, resting_box(pad.locator("svg")), THREE)
     words = (
         "ValueError: read returned shape (1, 10), where ten probabilities are needed"
@@ -255,8 +279,8 @@ def test_pad_says_what_is_wrong_with_the_answer(page_with_pad):
     pad.locator(".answer").get_by_text("The network reads a 1.").wait_for()
 
 
-def test_pad_says_that_it_knows_no_such_digit(page_with_pad):
-    page, pad = page_with_pad, page_with_pad.locator(".mnist-pad")
+def test_pad_says_that_it_knows_no_such_digit(new_pad):
+    page, pad = new_pad.page, new_pad
     stroke(page, resting_box(pad.locator("svg")), SCRIBBLE)
     pad.locator(".answer").get_by_text("No digit that I know.").wait_for()
     assert pad.locator("li.best").count() == 0
