@@ -782,7 +782,6 @@ RIGHT = [
     ("09.3", mended_with_acc),
     ("09.3", batched),
     ("09.3", flat),
-    ("09.3", lambda x, y: tuple(mended(x.astype("float32"), y))),
     ("01.3", struct.pack(">BBBBI", 0, 0, 8, 1, 10_000)),
     ("01.3", bytes.fromhex("00000801 00002710")),
     ("01.3", bytearray([0, 0, 8, 1, 0, 0, 39, 16])),
@@ -888,6 +887,7 @@ RIGHT = [
     ("08.2", best_by_argmin),
 ]
 
+# "Often" marks what learners fail at again and again.
 WRONG = [
     *[("09.1", line, hint) for line, hint in OLD_LINES.items()],
     ("09.1", 7, "change their meaning"),
@@ -909,7 +909,6 @@ WRONG = [
     ("09.3", changed(options={}), "No images are held out"),
     ("09.3", changed(options={"validation_split": 0.5}), "100 are"),
     ("09.3", changed(options={"validation_split": 0.1, "epochs": 2}), "2 epochs"),
-    ("09.3", lambda x, y: (mended(x, y)[0], [0.9, 0.9]), "a list of one accuracy"),
     ("09.3", changed(key="val_accuracy"), "not the training accuracies"),
     ("09.3", changed(scale=1), "go up to 255"),
     ("09.3", changed(scale=255**2), "divide by 255, once"),
@@ -998,6 +997,7 @@ WRONG = [
     ("08.1", lambda a, n, b, m: 0.75 * a + 0.25 * b, "30 and 90"),
     ("08.2", lambda case: 1, "computes long"),
     ("01.1", lambda images: images.astype("float32") / 255, "axis is missing"),
+    # Often: the channel axis is missing, or added twice.
     ("01.1", lambda images: prepare(prepare(images) * 255), "added twice"),
     ("01.1", lambda images: images[:, None] / 255, "Channels first"),
     ("01.1", lambda images: images[None] / 255, "before the images"),
@@ -1027,11 +1027,13 @@ WRONG = [
         "training set",
     ),
     ("01.2", lambda digits: split(digits, shuffled_labels=True), "belong"),
+    # Often: the test set as validation set.
     (
         "01.2",
         lambda digits: (*split(digits)[:2], *(a[:10_000] for a in digits[1])),
         "no longer a test",
     ),
+    # Often: one part made from the other.
     (
         "01.2",
         lambda digits: (*split(digits)[:2], *(a[:10_000] for a in split(digits)[:2])),
@@ -1047,11 +1049,13 @@ WRONG = [
     ("02.1", 859.375, "whole one"),
     ("02.1", 938, "kept for validation"),
     ("02.1", 1_719, "batches of 32"),
+    # Often: batches taken for images.
     ("02.1", 55_000, "Those are images"),
     ("02.1", 64, "size of a batch"),
     ("02.1", 3, "Steps are batches"),
     ("02.1", "860", "this is a str"),
     ("02.3", lambda digits: digits[1][0][5] / 255, "no batch axis"),
+    # Often: prepared differently from training.
     ("02.3", lambda digits: digits[1][0][5:6], "learnt from 0 to 1"),
     ("02.3", lambda digits: prepare(digits[1][0][5:6]), "none"),
     ("02.3", lambda digits: prepare(digits[1][0][5]), "stands last"),
@@ -1060,11 +1064,13 @@ WRONG = [
     ("02.3", lambda digits: digits[1][0][4:5] / 255, "test image 5"),
     ("02.2", lambda: network(None), "takes them for probabilities"),
     ("02.2", lambda: network(), "leave softmax to the loss"),
+    # Often: softmax and from_logits mixed up.
     (
         "02.2",
         lambda: network("softmax", crossentropy(from_logits=True)),
         "Softmax twice",
     ),
+    # Often: loss and labels do not match.
     ("02.2", lambda: network(None, "sparse_categorical_crossentropy"), "one-hot"),
     ("02.2", lambda: network(None, crossentropy(), compiled=False), "not compiled"),
     ("02.2", lambda: "a network", "not a network"),
@@ -1088,6 +1094,7 @@ WRONG = [
     ("03.3", "Conv2D", "this is a str"),
     ("03.2", Above, "after epoch 4"),
     ("03.2", Misspelt, "stops with AttributeError"),
+    # Often: history['acc'].
     ("03.2", OldName, "old Keras"),
     ("03.2", OldNameGet, "old Keras"),
     ("03.2", OnTraining, "training images"),
@@ -1099,6 +1106,7 @@ WRONG = [
     ("04.3", lambda model, name: cut(model, name, early=1), "one layer too early"),
     ("04.3", lambda model, name: model, "whole network"),
     ("04.3", cut_anew, "drawn anew"),
+    # Often: a Sequential that has never been called.
     (
         "04.3",
         lambda model, name: keras.Model(model.inputs, model.get_layer(name).output),
@@ -1111,6 +1119,7 @@ WRONG = [
     ("04.1", (12, 3), "from 0 to 9"),
     ("04.1", (2, 7), "By rate"),
     ("04.1", (7, 2), "darkest"),
+    # Often: predict in a loop.
     (
         "04.2",
         lambda model, images: np.array(
@@ -1118,6 +1127,7 @@ WRONG = [
         ),
         "10,007 times",
     ),
+    # Often: memory runs out on the whole test set.
     ("04.2", lambda model, images: np.argmax(model(images), axis=1), "in memory"),
     (
         "04.2",
@@ -1152,6 +1162,7 @@ WRONG = [
     ("05.2", {"epochs": 9, "initial_epoch": 6}, "a count"),
     ("05.2", {"epochs": 10}, "dictionary"),
     ("05.2", 6, "dictionary"),
+    # Often: a saved model does not load.
     ("05.3", (keep_h5, fetch_h5), "loads only whole networks"),
     ("05.3", (lambda model, folder: model.save(folder / "x.V1"), fetch), "ending"),
     ("05.3", (keep_in_memory, lambda folder: KEPT[0]), "kept last"),
@@ -1162,6 +1173,7 @@ WRONG = [
     ("05.3", (3, fetch), "`keep` is an int"),
     ("05.3", (keep_plan_and_weights, fetch_plan), "not all of the weights"),
     ("05.3", (keep_pickle, fetch), "pickle"),
+    # Often: dark on light.
     ("06.1", lambda picture: picture, "dark on light"),
     ("06.1", lambda picture: -picture, "ran over"),
     ("06.1", lambda picture: 1 - picture, "ran over"),
@@ -1170,6 +1182,7 @@ WRONG = [
     ("06.1", lambda picture: (picture < 128) * 255, "goes the same way"),
     ("06.1", lambda picture: np.where(picture < 128, 255 - picture, 0), "No threshold"),
     ("06.1", stretched, "goes the same way"),
+    # Often: not centred.
     ("06.2", lambda image: image, "not moved"),
     ("06.2", centre_box, "box"),
     ("06.2", lambda image: moved(image, mass(image) - 14), "away"),
@@ -1214,7 +1227,9 @@ WRONG = [
     ("07.2", lambda a, b: ((a & b).sum(), (~a & ~b).sum()), "alike"),
     ("07.2", lambda a, b: (0, 0), "you get 0 and 0"),
     ("07.2", lambda a, b: 3, "Two counts"),
+    # Often: models built in a loop pile up.
     ("07.3", piled_up, "pile up"),
+    # Often: a second fit goes on from the first.
     ("07.3", reused, "build anew"),
     ("07.3", unseeded, "set the seed"),
     ("07.3", one_seed, "its own seed"),
@@ -1235,26 +1250,6 @@ WRONG = [
     ("08.2", lambda case: step_time(best(case), **case), "shortest time"),
     ("08.2", lambda case: 2, "every number"),
 ]
-
-# What learners fail at again and again, and the hint that is for it alone.
-CATALOGUE = {
-    "the channel axis is missing, or added twice": ("01.1", "added twice"),
-    "loss and labels do not match": ("02.2", "one-hot"),
-    "softmax and from_logits mixed up": ("02.2", "Softmax twice"),
-    "the test set as validation set": ("01.2", "no longer a test"),
-    "batches taken for images": ("02.1", "Those are images"),
-    "dark on light": ("06.1", "dark on light"),
-    "not centred": ("06.2", "not moved"),
-    "prepared differently from training": ("02.3", "learnt from 0 to 1"),
-    "one part made from the other": ("01.2", "both parts"),
-    "memory runs out on the whole test set": ("04.2", "in memory"),
-    "models built in a loop pile up": ("07.3", "pile up"),
-    "predict in a loop": ("04.2", "10,007 times"),
-    "a saved model does not load": ("05.3", "loads only whole networks"),
-    "a Sequential that has never been called": ("04.3", "never been called"),
-    "history['acc']": ("03.2", "old Keras"),
-    "a second fit goes on from the first": ("07.3", "build anew"),
-}
 
 
 def said(capsys, digits, number, answer):
@@ -1330,16 +1325,9 @@ def test_odd_answers_are_wrong_in_one_line(capsys, digits, number, odd):
 
 
 def test_every_exercise_has_answers_of_each_kind():
-    for table in (RIGHT, WRONG):
-        assert {number for number, *_ in table} == set(NUMBERS)
-    spellings = [number for number, _ in RIGHT]
-    assert min(spellings.count(number) for number in NUMBERS) >= 2
-
-
-@pytest.mark.parametrize("failure", CATALOGUE)
-def test_the_catalogue_is_caught(failure):
-    number, hint = CATALOGUE[failure]
-    assert (number, hint) in [(wrong, part) for wrong, _, part in WRONG]
+    for number in NUMBERS:
+        assert sum(number == other for other, _ in RIGHT) >= 2, number
+        assert len({hint for other, _, hint in WRONG if number == other}) >= 4, number
 
 
 @pytest.mark.parametrize("number", ["2.2", "10.1", "01.4", "", 2.2, None])
@@ -1407,9 +1395,3 @@ def test_the_cases_of_08_2_are_what_they_say():
 
     for _, case, expected in lesson_08.CASES:
         assert lesson_08.step_times(case).argmin() + 1 == expected
-
-
-def test_every_judge_knows_unusual_answers():
-    for number in NUMBERS:
-        wrong = [hint for case, _, hint in WRONG if case == number]
-        assert len(set(wrong)) >= 4, number
