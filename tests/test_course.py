@@ -167,7 +167,7 @@ def test_all_lessons_go_into_one_tagged_pdf_with_an_outline(tmp_path):
 
 def test_without_a_browser_the_pdf_is_refused_in_one_line(course, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="A PDF needs Chromium or Chrome"):
+    with pytest.raises(SystemExit, match="A PDF needs the package playwright"):
         run(course, monkeypatch, "--no-run", "--pdf")
 
 
