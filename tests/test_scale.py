@@ -20,7 +20,10 @@ from mnist_tutorial.saving import NetworkFileError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 PROGRAM = NOTEBOOKS / "scale" / "train.py"
-SMALL = ["--images", "4000", "--batch", "40", "--epochs", "3", "--patience", "60"]
+# Six epochs, so that a busy machine cannot finish before a process is killed.
+EPOCHS = 6
+SMALL = ["--images", "4000", "--batch", "100", "--patience", "60"]
+SMALL += ["--epochs", str(EPOCHS)]
 jobs_on_jax = pytest.mark.skipif(
     os.name == "nt", reason="JAX has no link between processes on Windows"
 )
@@ -166,7 +169,7 @@ def trained(tmp_path_factory):
     return folders
 
 
-def weights(folder, epoch=3):
+def weights(folder, epoch=EPOCHS):
     import keras
 
     return keras.models.load_model(folder / f"epoch-{epoch:03}.keras").get_weights()
@@ -218,22 +221,26 @@ def start(folder, port, *ranks, more=(), **environment):
 @jobs_on_jax
 def test_a_killed_job_goes_on_from_its_last_epoch(trained, tmp_path, port):
     _, uninterrupted = trained
-    for victim, epoch in ((1, 1), (0, 2)):
+    done = 0
+    for victim in (1, 0):
         job = start(tmp_path, port, 0, 1)
-        checkpoint = tmp_path / f"epoch-{epoch:03}.keras"
-        while not checkpoint.exists():
+        before = done
+        while done == before:
             assert all(child.poll() is None for child in job), job[0].communicate()
             time.sleep(0.01)
+            done = train.newest(tmp_path)[1]
         job[victim].kill()
         said = job[1 - victim].communicate(timeout=300)[0]
         job[victim].communicate()
         assert job[1 - victim].returncode != 0
         # When process 0 dies, JAX may end process 1 before it can say anything.
         assert "lost the link to another" in said or victim == 0
-        assert checkpoint.exists()
+        # On a busy machine, more epochs may have passed than it took to notice.
+        done = train.newest(tmp_path)[1]
+        assert before < done < EPOCHS
     launch(PROGRAM, *SMALL, "--folder", tmp_path)
-    assert [note(tmp_path, rank)["resumed_after"] for rank in (0, 1)] == [2, 2]
-    assert len(json.loads((tmp_path / "history.json").read_text())) == 3
+    assert [note(tmp_path, rank)["resumed_after"] for rank in (0, 1)] == [done, done]
+    assert len(json.loads((tmp_path / "history.json").read_text())) == EPOCHS
     for one, other in zip(weights(uninterrupted), weights(tmp_path), strict=True):
         np.testing.assert_allclose(other, one, atol=1e-5)
 
