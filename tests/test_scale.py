@@ -265,20 +265,49 @@ def test_other_settings_are_refused_by_all(tmp_path, port):
     assert list(tmp_path.iterdir()) == []
 
 
-@jobs_on_jax
-def test_other_digits_are_refused_by_all(tmp_path, port):
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (60_000, 28, 28), dtype=np.uint8)
-    labels = rng.integers(0, 10, 60_000, dtype=np.uint8)
-    other = tmp_path / "other.npz"
-    np.savez(other, x_train=images, y_train=labels, x_test=images, y_test=labels)
-    folder = tmp_path / "run"
-    (zero,) = start(folder, port, 0, MNIST_TUTORIAL_DATA=str(other))
-    (one,) = start(folder, port, 1)
-    for child in (zero, one):
-        said = child.communicate(timeout=300)[0]
-        assert child.returncode == 1
-        assert "the processes differ in their digits" in said
+@pytest.fixture
+def agreed(monkeypatch, tmp_path):
+    """Return a function that runs process 1 of 2, and what the two had to agree on."""
+    for name, value in place().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("refused to train"))
+
+    def run(*arguments, pixel=0):
+        done = []
+        images = np.full((2, 28, 28), pixel, np.uint8)
+        monkeypatch.setattr(train, "load_mnist", lambda: [(images, None), None])
+        monkeypatch.setattr(train, "join", lambda job, patience: done.append(job.rank))
+        monkeypatch.setattr(train, "agree", lambda *said: done.append(said))
+        monkeypatch.setattr(train, "train", lambda *given: done.append("trained"))
+        folder = ["--folder", str(tmp_path / "run")]
+        monkeypatch.setattr(sys, "argv", ["train.py", *folder, *arguments])
+        train.main()
+        first, *said, last = done
+        assert (first, last) == (1, "trained")
+        return dict(said)
+
+    return run
+
+
+def test_all_have_to_agree_before_they_train(agreed, monkeypatch, tmp_path):
+    usual = agreed()
+    assert list(usual) == ["digits", "settings", "newest checkpoint", "Keras"]
+
+    def differ(*arguments, **options):
+        now = agreed(*arguments, **options)
+        return [name for name, value in now.items() if value != usual[name]]
+
+    assert differ() == []
+    # What each process may have its own way.
+    assert differ("--folder", str(tmp_path / "elsewhere"), "--patience", "9") == []
+    assert differ(pixel=1) == ["digits"]
+    for setting in ("--seed", "--epochs", "--batch", "--images"):
+        assert differ(setting, "2000") == ["settings"]
+    monkeypatch.setattr("keras.__version__", "1.2.2")
+    assert differ() == ["Keras"]
+    (tmp_path / "run" / "epoch-002.keras").touch()
+    assert differ() == ["newest checkpoint", "Keras"]
 
 
 # --- the launcher ------------------------------------------------------------
