@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from mnist_tutorial import load_mnist
@@ -53,7 +54,7 @@ def bench(tmp_path, monkeypatch):
 
 
 def imitate(monkeypatch, bench, stop_after=None):
-    """Let runs take no time; return the list of those that were made."""
+    """Let runs and figures take no time; return the list of runs that were made."""
     made = []
 
     def run(*arguments):
@@ -66,6 +67,7 @@ def imitate(monkeypatch, bench, stop_after=None):
         seconds, right = (10.0, 9_800) if recipe == "cnn_3x3" else (1.0, 9_900 + seed)
         return measured(seed, seconds, right)
 
+    monkeypatch.setattr(bench, "draw", lambda rows: Figure())
     monkeypatch.setattr(bench, "in_a_process", run)
     return made
 
@@ -255,8 +257,11 @@ def test_a_network_in_a_network_costs_what_it_costs_alone(bench):
     assert bench.multiply_adds(nested) == expected
 
 
+    draw = bench.draw
 def test_figure(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench, "draw", draw)
     imitate(monkeypatch, bench)
+    assert (tmp_path / "recipes.png").exists()
     bench.main()
     rows = json.loads((tmp_path / "recipes.json").read_text())["summary"]
     from mnist_tutorial.plotting import description
