@@ -11,7 +11,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnist_tutorial import load_mnist
 from mnist_tutorial.data import DigitData
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,8 +66,8 @@ def imitate(monkeypatch, bench, stop_after=None):
         seconds, right = (10.0, 9_800) if recipe == "cnn_3x3" else (1.0, 9_900 + seed)
         return measured(seed, seconds, right)
 
-    monkeypatch.setattr(bench, "draw", lambda rows: Figure())
     monkeypatch.setattr(bench, "in_a_process", run)
+    monkeypatch.setattr(bench, "draw", lambda rows: Figure())
     return made
 
 
@@ -257,12 +256,12 @@ def test_a_network_in_a_network_costs_what_it_costs_alone(bench):
     assert bench.multiply_adds(nested) == expected
 
 
-    draw = bench.draw
 def test_figure(bench, monkeypatch, tmp_path):
-    monkeypatch.setattr(bench, "draw", draw)
+    draw = bench.draw
     imitate(monkeypatch, bench)
-    assert (tmp_path / "recipes.png").exists()
+    monkeypatch.setattr(bench, "draw", draw)
     bench.main()
+    assert (tmp_path / "recipes.png").exists()
     rows = json.loads((tmp_path / "recipes.json").read_text())["summary"]
     from mnist_tutorial.plotting import description
 
@@ -364,34 +363,47 @@ def test_a_real_run(bench):
     assert run["right"] == round(run["accuracy"] * run["tested"])
 
 
+class AlwaysOne:
+    """A recipe, and the network it trains, that reads a 1 in everything."""
+
+    def train(self, x, y, seed):
+        return self, None
+
+    def predict(self, x, **options):
+        return np.eye(10)[np.ones(len(x), int)]
+
+
 def test_strangers_pictures_are_counted_by_kind(tmp_path, monkeypatch, capsys):
     handwriting = load("handwriting")
-    (x_train, y_train), (x_test, y_test) = load_mnist()
-    digits = DigitData([(x_train[:3000], y_train[:3000]), (x_test[:500], y_test[:500])])
+    monkeypatch.setitem(handwriting.RECIPES, "ones", AlwaysOne())
+    images, labels = np.zeros((4, 28, 28), np.uint8), np.array([1, 1, 1, 7])
+    digits = DigitData([(images, labels), (images, labels)])
     monkeypatch.setattr(handwriting, "load_mnist", lambda: digits)
-    Image.fromarray(255 - x_test[2]).resize((280, 280)).save(tmp_path / "one.png")
+    one = np.full((280, 280), 255, np.uint8)
+    one[80:200, 130:160] = 0
+    Image.fromarray(one).save(tmp_path / "one.png")
     Image.new("L", (28, 28)).save(tmp_path / "none.png")
-    row = np.hstack([x_test[i] for i in (2, 5, 14)])
-    Image.fromarray(255 - row).resize((84 * 5, 28 * 5)).save(tmp_path / "row.png")
+    Image.fromarray(np.hstack([one] * 3)).save(tmp_path / "row.png")
+    Image.fromarray(np.hstack([one] * 2)).save(tmp_path / "other.png")
     (tmp_path / "labels.csv").write_text(
-        "file,label,kind,source\none.png,1,scan,a\nnone.png,3,scan,b\nrow.png,111,row,c\n"
+        "file,label,kind,source\none.png,1,scan,a\nnone.png,3,scan,b\n"
+        "row.png,111,row,c\nother.png,17,row,d\n"
     )
     report = tmp_path / "report.json"
-    command = [
-        "handwriting.py",
-        str(tmp_path),
-        "--recipes",
-        "fast",
-        "--to",
-        str(report),
-    ]
-    monkeypatch.setattr(sys, "argv", command)
+    options = ["--recipes", "ones", "--to", str(report)]
+    monkeypatch.setattr(sys, "argv", ["handwriting.py", str(tmp_path), *options])
     handwriting.main()
-    kinds = json.loads(report.read_text())["recipes"]["fast"]["kinds"]
-    assert kinds["scan"]["pictures"] == 2
-    assert kinds["scan"]["refused"] == 1
-    assert kinds["row"]["pictures"] == 1
-    assert "of 2" in capsys.readouterr().out
+    assert json.loads(report.read_text())["recipes"]["ones"] == {
+        "test_accuracy": 0.75,
+        "kinds": {
+            "scan": {"pictures": 2, "read": 1, "refused": 1},
+            "row": {"pictures": 2, "read": 1, "refused": 0},
+        },
+    }
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ones: 75.00% of MNIST's test images" in said
+    # Rows are no single digits.
+    assert said.endswith("all single digits 1 of 2 50.0% 1 refused")
 
 
 def test_a_folder_without_labels_gets_a_sentence(tmp_path, monkeypatch):
