@@ -260,10 +260,10 @@ def test_python_3_14_is_told_what_is_missing(set_up, monkeypatch):
         set_up.main()
 
 
-def test_a_mac_with_an_intel_processor_is_told_of_the_browser(set_up, monkeypatch):
+def test_a_mac_with_an_intel_processor_is_told_where_to_look(set_up, monkeypatch):
     monkeypatch.setattr(set_up.sys, "platform", "darwin")
     monkeypatch.setattr(set_up.platform, "machine", lambda: "x86_64")
-    with pytest.raises(SystemExit, match=r"Intel processors.*Binder or Colab"):
+    with pytest.raises(SystemExit, match=r"Intel processors.*README\.md"):
         set_up.main()
     assert set_up.done == []
 
