@@ -1,6 +1,7 @@
 """Kill trainings and let them go on; give broken files and read what is said."""
 
 import errno
+import itertools
 import json
 import multiprocessing
 import os
@@ -121,15 +122,14 @@ def whole(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """Kill twelve trainings, three at a time; return each one's plan and checkpoint."""
+    """Kill eight trainings, three at a time; return each one's plan and checkpoint."""
     folder = tmp_path_factory.mktemp("killed")
-    rng = np.random.default_rng(5)
-    places = [
-        divmod(int(place), BATCHES)
-        for place in rng.choice(EPOCHS * BATCHES, 10, replace=False)
-    ]
+    # In the first epoch, in the second and in the last; at the first batch, at the last
+    # and in between: what a training goes on from is written between two epochs.
     plans = [
-        {"reshuffle": i % 2 == 0, "place": place} for i, place in enumerate(places)
+        {"reshuffle": reshuffle, "place": place}
+        for place in ((0, 0), (1, 4), (3, 2))
+        for reshuffle in (True, False)
     ]
     # And two while a checkpoint is being written: before its end, and unrenamed.
     plans += [{"reshuffle": True, "fatal": name} for name in ("fsync", "replace")]
@@ -150,7 +150,7 @@ def killed(tmp_path_factory):
     return list(zip(plans, paths, strict=True))
 
 
-@pytest.mark.parametrize("i", range(12))
+@pytest.mark.parametrize("i", range(8))
 def test_a_killed_training_ends_as_if_it_had_never_been_killed(i, killed, whole):
     plan, path = killed[i]
     start, end = train(path, reshuffle=plan["reshuffle"])
@@ -161,13 +161,6 @@ def test_a_killed_training_ends_as_if_it_had_never_been_killed(i, killed, whole)
 def test_the_two_trainings_differ_and_so_can_fail_to_be_equal(whole):
     assert not same(whole[True], whole[False])
     assert len(whole[True]) > len(build().weights)
-
-
-def test_the_kills_differ_in_epoch_and_batch(killed):
-    places = [plan["place"] for plan, _ in killed if "place" in plan]
-    assert len(set(places)) == 10
-    assert len({epoch for epoch, _ in places}) > 2
-    assert len({batch for _, batch in places}) > 2
 
 
 def test_a_checkpoint_is_kept_when_writing_the_next_one_fails(tmp_path, monkeypatch):
@@ -290,17 +283,6 @@ def edit(file, member, change):
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-
-
-def test_a_loaded_network_has_the_weights_that_were_saved(tmp_path):
-    model = build()
-    model.save(tmp_path / "network.keras")
-    loaded = load_network(str(tmp_path / "network.keras"))
-    assert same(loaded.get_weights(), model.get_weights())
-
-
-def test_a_missing_network_is_named(tmp_path):
-    assert "does not exist. Check the spelling" in refusal(tmp_path / "none.keras")
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.99])
@@ -465,8 +447,16 @@ def message(path, **options):
     return sentence
 
 
-@pytest.mark.parametrize("name", ["network.h5", "network.hdf5", "network.keras"])
-@pytest.mark.parametrize("called", ["as it was", "network", "network.zip", "n.KERAS"])
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("network.hdf5", "as it was"),
+        *itertools.product(
+            ["network.h5", "network.keras"],
+            ["as it was", "network", "network.zip", "n.KERAS"],
+        ),
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_content_decides_what_a_file_is(name, called, tmp_path, capsys):
     model = build()
@@ -679,6 +669,7 @@ def test_the_way_out_of_a_saved_model_holds(tmp_path):
 
 
 def test_what_is_not_there_is_named(tmp_path):
+    assert "does not exist. Check the spelling" in message(tmp_path / "none.keras")
     assert "does not exist" in message(tmp_path / ("long" * 100))
     with pytest.raises(NetworkFileError, match="download first"):
         load_network("https://example.org/network.keras")
