@@ -1,6 +1,7 @@
 """What a photograph shows beside the digit, and what a digit falls apart into."""
 
 import contextlib
+import functools
 
 import numpy as np
 import pytest
@@ -124,12 +125,18 @@ SURROUNDINGS = [
 ]
 
 
+@functools.cache
+def clean_page(digit):
+    """Return a page with nothing but a digit, and what is read there."""
+    page = on_paper(draw(digit))
+    return page, digit_from_image(page)
+
+
 @pytest.mark.parametrize("digit", [2, 5, 7])
 @pytest.mark.parametrize("lay", SURROUNDINGS)
 def test_what_surrounds_a_digit_is_left_out(lay, digit):
-    clean = on_paper(draw(digit))
+    clean, alone = clean_page(digit)
     [(found, _)] = digits_from_image(lay(clean.copy()))
-    alone = digit_from_image(clean)
     if lay is desk_around_a_turned_sheet:
         turned = Image.fromarray(clean.astype(np.float32))
         alone = digit_from_image(
