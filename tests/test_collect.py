@@ -138,6 +138,8 @@ def test_what_cannot_be_counted_is_a_line_of_its_own(collect, source):
     assert rows["'=1+1.ipynb"]["learner"] == "'=1+1"
 
 
+# A zip gives the same page.
+@pytest.mark.parametrize("source", ["folder"], indirect=True)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_says_what_to_teach_again(
     collect, source, browser, theme, faults_by_axe
