@@ -39,6 +39,17 @@ def same(one, other, most=8):
 # --- what the photograph shows beside the digit -------------------------------------
 
 
+@pytest.mark.parametrize("n", [3, 5])
+def test_a_row_of_tall_ones_is_no_ruled_paper(n):
+    page = np.full((300, 120 * n), 0.9)
+    page[60:240, 60::120] = page[60:240, 64::120] = 0.1
+    page = ndimage.minimum_filter(page, 5)
+    digits = [digit for digit, _ in digits_from_image(page)]
+    assert len(digits) == n
+    assert all(np.ptp(np.nonzero(digit)[0]) == 19 for digit in digits)
+    assert all(np.ptp(np.nonzero(digit)[1]) <= 3 for digit in digits)
+
+
 def dark_rim(page):
     page[:15] = page[:, :20] = page[-15:] = page[:, -20:] = 0.1
     return page

@@ -177,7 +177,7 @@ def find_marks(ink, *, single):
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
-        mask = _without_lines(_without_lines(mask).T).T
+        mask = _without_lines(_without_lines(mask).T, up=True).T
         mask = _without_surroundings(mask)
     labels = _label(mask)
     marks = _marks_of(labels)
@@ -232,8 +232,11 @@ def _boxes_of(labels):
 # --- what is no digit ------------------------------------------------------------
 
 
-def _without_lines(mask):
-    """Leave out the printed lines of ruled paper, at least three from left to right."""
+def _without_lines(mask, *, up=False):
+    """Leave out the printed lines of ruled paper, at least three from left to right.
+
+    Lines that go `up` have to reach a rim: others may be a row of 1s.
+    """
     # They may be at an angle, by so much over half the picture.
     slack = max(mask.shape) // 60
     length = mask.shape[1] // 2
@@ -244,7 +247,10 @@ def _without_lines(mask):
     runs = ndimage.maximum_filter1d(runs, length, axis=1)
     # The wide strokes of a large digit are no lines.
     runs &= ~_opening_down(runs, 3 * slack)
-    if ndimage.label(runs)[1] < 3:
+    labels, n = ndimage.label(runs, np.ones((3, 3)))
+    if up:
+        n = np.unique(labels[:, [0, -1]]).size - 1  # 0 is where no line is
+    if n < 3:
         return mask
     rest = mask & ~runs
     # Where a stroke crosses a line, it goes on.
