@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from mnist_tutorial import quiet_start
 from mnist_tutorial.plotting import (
     description,
     has_graphviz,
@@ -14,27 +13,11 @@ from mnist_tutorial.plotting import (
 )
 from mnist_tutorial.plotting.network import SIGNED
 
-with quiet_start():
-    import keras
-    from keras import layers
-
 
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture(scope="module")
-def model():
-    return keras.Sequential(
-        [
-            keras.Input((28, 28, 1)),
-            layers.Conv2D(4, 3, name="edges"),
-            layers.Flatten(name="flat"),
-            layers.Dense(10, name="digit"),
-        ]
-    )
 
 
 runs_scripts = pytest.mark.skipif(
