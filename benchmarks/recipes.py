@@ -5,7 +5,7 @@ holds out 5 % of them itself), and reads the test images once, at its end. What 
 is kept: an interrupted run goes on where it stopped.
 
 `--only fast reader` trains these and, to compare with, the published CNN's two epochs.
-`--compare FILE` trains nothing: it sets the last run of all beside that of FILE.
+`--compare FILE` trains nothing: it sets the last full run beside that of FILE.
 """
 
 import argparse
@@ -263,10 +263,10 @@ def details(rows):
 
 
 def compare(path):
-    """Print the last run beside that of `path`, and what each ran on."""
+    """Print the last full run beside that of `path`, and what each ran on."""
     last = FOLDER / "recipes.json"
     if not last.exists():
-        sys.exit("There is no run to compare with yet: make bench trains one.")
+        sys.exit("There is no full run to compare with yet: make bench trains one.")
     runs = []
     for place in (last, path):
         try:
@@ -399,7 +399,10 @@ def measure_all(quick, only):
     if digits != "MNIST":
         print(f"These are {digits}: the figures say nothing about MNIST.")
     report = {"machine": machine(), "digits": digits, "quick": quick, "only": only}
-    name = "quick" if quick else "-".join(["only", *only]) if only else "recipes"
+    kind = ["quick"] if quick else []
+    if only:
+        kind += ["only", *only]
+    name = "-".join(kind) or "recipes"
     unfinished = FOLDER / f"unfinished-{name}.json"
     report = resume(unfinished, report | {"peak_gflops": None, "runs": []})
     report["peak_gflops"] = report["peak_gflops"] or in_a_process("--peak")

@@ -93,7 +93,7 @@ def test_an_interrupted_run_goes_on(bench, monkeypatch, tmp_path):
     assert (len(before), len(after)) == (3, 2)
     report = json.loads((tmp_path / "recipes.json").read_text())
     assert len(report["runs"]) == 5
-    assert not (tmp_path / "unfinished.json").exists()
+    assert not list(tmp_path.glob("unfinished*"))
     # The next run starts anew.
     again = imitate(monkeypatch, bench)
     bench.main()
@@ -110,6 +110,15 @@ def test_another_kind_of_run_is_not_continued(bench, monkeypatch, tmp_path):
     assert made == [("cnn_3x3", 2, 0), ("fast", None, 0)]
     assert (tmp_path / "quick.json").exists()
     assert not (tmp_path / "recipes.json").exists()
+    # A quick run of some recipes is no quick run of all.
+    imitate(monkeypatch, bench, stop_after=1)
+    monkeypatch.setattr(sys, "argv", ["recipes.py", "--quick", "--only", "fast"])
+    with pytest.raises(KeyboardInterrupt):
+        bench.main()
+    made = imitate(monkeypatch, bench)
+    monkeypatch.setattr(sys, "argv", ["recipes.py", "--quick"])
+    bench.main()
+    assert len(made) == 2
     # Nor is the interrupted one lost.
     made = imitate(monkeypatch, bench)
     monkeypatch.setattr(sys, "argv", ["recipes.py"])
@@ -163,7 +172,7 @@ def test_two_runs_side_by_side(bench, monkeypatch, tmp_path, capsys):
 def test_what_cannot_be_compared(bench, monkeypatch, tmp_path, content):
     other = tmp_path / "other.json"
     monkeypatch.setattr(sys, "argv", ["recipes.py", "--compare", str(other)])
-    with pytest.raises(SystemExit, match="There is no run to compare with yet"):
+    with pytest.raises(SystemExit, match="There is no full run to compare with yet"):
         bench.main()
     imitate(monkeypatch, bench)
     monkeypatch.setattr(sys, "argv", ["recipes.py"])
