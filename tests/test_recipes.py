@@ -301,7 +301,7 @@ OURS = {"fast": 80_730, "fastest": 72_538, "accurate": 185_258, "reader": 80_730
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_own_recipes(name, images):
+def test_our_own_recipes(name):
     recipe = recipes.RECIPES[name]
     model = recipe.build(steps=100)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.002)
