@@ -102,8 +102,8 @@ def load_mnist(source=None):
         in a folder or zip; a folder or zip that holds one of these at most four
         folders down; or the word "stand-in". A relative path starts at the working
         folder, else at the course's. By default what ``MNIST_TUTORIAL_DATA`` names,
-        and nothing else; where it is not set this package's cache, Keras's cache (only
-        read), the mirrors, and last the stand-in.
+        and nothing else; where it is not set, this package's cache, Keras's cache
+        (only read), the mirrors, and last the stand-in.
 
     Returns
     -------

@@ -271,7 +271,7 @@ def write_pdf(page, path):
     Raises
     ------
     RuntimeError
-        If there is no Playwright or no Chromium on this machine.
+        If there is no Playwright, or no Chromium or Chrome on PATH.
     """
     names = ["chromium", "chromium-browser", "google-chrome"]
     browser = next(filter(None, map(shutil.which, names)), None)

@@ -70,7 +70,7 @@ def digits_from_image(image):
     Raises
     ------
     PictureError
-        As by `digit_from_image`, but for one digit or more.
+        If it is no such picture, or shows no ink, or too many marks to be digits.
 
     Examples
     --------

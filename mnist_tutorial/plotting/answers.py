@@ -50,7 +50,7 @@ def plot_readings(pictures, probabilities, names):
 
     Parameters
     ----------
-    pictures : sequence of ndarray of uint8, shape (height, width)
+    pictures : sequence of ndarray, shape (height, width)
         Shown as they are: 0 black, 255 white.
     probabilities : sequence of ndarray, shape (10,)
         For each picture.
