@@ -114,8 +114,7 @@ def test_every_package_that_is_imported_is_declared():
     found -= ours | sys.stdlib_module_names
     distributions = packages_distributions()
     names = {distributions.get(name, [name])[0] for name in found}
-    optional = {"pillow-heif"}  # as its error message says
-    assert {canonicalize_name(name) for name in names} - optional <= {*REQUIREMENTS}
+    assert {canonicalize_name(name) for name in names} <= {*REQUIREMENTS}
 
 
 # --- environment.yml ---------------------------------------------------------
