@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy import ndimage
 from scipy.stats import binomtest
 
 from mnist_tutorial.exercises import check
@@ -695,7 +696,7 @@ def with_relu_as_a_call(x, y):
 
 def mended_with_acc(x, y):
     """Keep the old name of the metric, which today one gives oneself."""
-    model, _ = mended(x, y)
+    model = small_adadelta()
     metric = keras.metrics.CategoricalAccuracy(name="acc")
     model.compile(
         keras.optimizers.Adadelta(1.0), "categorical_crossentropy", metrics=[metric]
@@ -766,7 +767,133 @@ def validated_on_test_images(x, y):
     return mended(x[:180], y[:180], options={"validation_data": strangers})
 
 
+def prepared(x, y):
+    return x[..., None] / 255, keras.utils.to_categorical(y, 10)
+
+
+def validated_on(learnt, held_out):
+    """Learn from some images, and validate on some; each as a slice."""
+
+    def answer(x, y):
+        x, y = prepared(x, y)
+        return fitted(x[learnt], y[learnt], validation_data=(x[held_out], y[held_out]))
+
+    return answer
+
+
+def fitted_twice(x, y):
+    x, y = prepared(x, y)
+    model = small_adadelta()
+    model.fit(x, y, verbose=0)
+    history = model.fit(x, y, validation_split=0.1, verbose=0)
+    return model, history.history["accuracy"]
+
+
+def divided_within(*first):
+    """Let the network divide, by other layers than Rescaling or as well as it."""
+
+    def answer(x, y):
+        model = keras.Sequential(
+            [keras.Input((28, 28, 1)), *first, *small_adadelta().layers]
+        )
+        adadelta = keras.optimizers.Adadelta(1.0)
+        model.compile(adadelta, "categorical_crossentropy", metrics=["accuracy"])
+        y = keras.utils.to_categorical(y, 10)
+        x = x[..., None].astype("float32")
+        history = model.fit(x, y, validation_split=0.1, verbose=0)
+        return model, history.history["accuracy"]
+
+    return answer
+
+
+def of_a_class(x, y):
+    class Network(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stack = small_adadelta()
+
+        def call(self, images):
+            return self.stack(images)
+
+    model = Network()
+    adadelta = keras.optimizers.Adadelta(1.0)
+    model.compile(adadelta, "categorical_crossentropy", metrics=["accuracy"])
+    x, y = prepared(x, y)
+    history = model.fit(x, y, validation_split=0.1, verbose=0)
+    return model, history.history["accuracy"]
+
+
+def down_and_right(image):
+    shift = [round(abs(14 - middle)) for middle in mass(image)]
+    return np.roll(image, shift, axis=(0, 1))
+
+
+def cut_off(image):
+    shift = [int(14 - middle) for middle in mass(image)]
+    return np.roll(image, shift, axis=(0, 1))
+
+
+def keep_plan_in_memory(network, folder):
+    kept["plan"] = network.get_config()
+    network.save_weights(folder / "network.weights.h5")
+
+
+def fetch_with_plan_in_memory(folder):
+    network = keras.Sequential.from_config(kept["plan"])
+    network.load_weights(folder / "network.weights.h5")
+    return network
+
+
+def keep_in_a_folder_that_is_there(network, folder):
+    folder.mkdir()
+    network.save(folder / "network.keras")
+
+
+kept = {}
+always_the_same = network_of(layers.Flatten(), layers.Dense(10))
+
+
+def thick_across_images(images, rng):
+    thick = ndimage.maximum_filter(images, 2)
+    return np.where(rng.random((len(images), 1, 1)) < 0.5, thick, images)
+
+
+def twin_not_built(network):
+    parts = [type(part).from_config(part.get_config()) for part in network.layers]
+    twin = keras.Sequential(parts)
+    twin.set_weights(network.get_weights())
+    return twin
+
+
+class ByOrder(StopAt):
+    """Takes the scores by their places, as Keras orders them."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        _, _, val_accuracy, _ = logs.values()
+        if val_accuracy >= self.goal:
+            self.model.stop_training = True
+
+
+class NeedsAGoal(StopAt):
+    def __init__(self, goal):
+        super().__init__()
+
+
+class NoCallback:
+    def on_epoch_end(self, epoch, logs=None):
+        pass
+
+
+def seeded_by_place(build, score, seeds):
+    return several(build, score, range(len(seeds)))
+
+
 RIGHT = [
+    ("03.2", ByOrder),
+    ("04.2", lambda model, images: model.predict(x=images, verbose=0).argmax(axis=1)),
+    ("09.3", divided_within(layers.Rescaling(1 / 255))),
+    ("09.3", divided_within(layers.Lambda(lambda images: images / 255))),
+    ("09.3", validated_on(slice(180), slice(180, None))),
     ("09.3", lambda x, y: list(mended(x, y))),
     ("09.3", changed(activation=keras.ops.relu)),
     ("09.3", with_relu_as_a_call),
@@ -889,6 +1016,40 @@ RIGHT = [
 
 # "Often" marks what learners fail at again and again.
 WRONG = [
+    ("01.3", struct.pack(">IIII", 0, 8, 1, 10_000), "16 bytes. Four say what it is"),
+    ("02.2", lambda: always_the_same, "the same network each time"),
+    ("02.2", always_the_same, "That is a network"),
+    (
+        "02.2",
+        lambda: network(None, keras.losses.BinaryCrossentropy(from_logits=True)),
+        "not the crossentropy of ten classes",
+    ),
+    ("02.3", lambda digits: digits[1][0][5][None] // 255, "make it floats"),
+    ("03.2", NeedsAGoal, "without arguments"),
+    ("03.2", NoCallback, "no callback of Keras"),
+    ("03.3", layers.Conv2D(1, 3, strides=2, padding="same"), "That is one filter"),
+    ("05.1", twin_not_built, "no weights yet"),
+    ("05.2", {"epochs": 4, "initial_epoch": 0}, "four epochs more"),
+    ("05.3", (keep_plan_in_memory, fetch_with_plan_in_memory), "`fetch` stops"),
+    ("05.3", (keep_in_a_folder_that_is_there, fetch), "there already"),
+    ("06.1", lambda picture: abs(picture - 255), "ran over"),
+    ("06.2", down_and_right, "too low and too far right"),
+    ("06.2", cut_off, "cut it off"),
+    ("06.3", thick_across_images, "runs into the next"),
+    ("07.3", lambda *given: np.mean(several(*given)), "That is one number"),
+    ("07.3", seeded_by_place, "the places in the list"),
+    ("08.1", lambda a, n, b, m: (a + b) / (n + m), "a mean already"),
+    ("08.2", lambda case: min(range(1, 64), key=lambda n: step_time(n, **case)), "63"),
+    ("09.3", validated_on(slice(20, None), slice(180, None)), "that it learns from"),
+    ("09.3", validated_on(slice(180), slice(None)), "that it learns from"),
+    ("09.3", validated_on(slice(180), slice(199, None)), "validated on 1"),
+    ("09.3", fitted_twice, "No images are held out"),
+    (
+        "09.3",
+        divided_within(layers.Rescaling(1 / 255), layers.Rescaling(1 / 255)),
+        "255, once",
+    ),
+    ("09.3", of_a_class, "a class of your own"),
     *[("09.1", line, hint) for line, hint in OLD_LINES.items()],
     ("09.1", 7, "change their meaning"),
     ("09.1", "Conv2D(32, 3, 3)", "One number"),
@@ -1385,7 +1546,8 @@ def test_the_lessons_own_variation_passes_whatever_it_draws():
     for first in range(200):
 
         def look_up(images, rng, first=first):
-            return answers[(first + rng.integers(200)) % 200]
+            varied = answers[(first + rng.integers(200)) % 200]
+            return varied * images.any(axis=(1, 2), keepdims=True)
 
         assert lesson_06.exercise_3(look_up)
 

@@ -32,8 +32,16 @@ def exercise_2(answer):
     """Judge a function that compiles a network for logits and one-hot labels."""
     from keras import utils
 
+    demand(
+        isinstance(answer, type) or not hasattr(answer, "get_weights"),
+        "That is a network. Hand over the function that builds one.",
+    )
     model = call(answer)
     demand(hasattr(model, "evaluate"), f"`build` returns {kind(model)}, not a network.")
+    demand(
+        call(answer) is not model,
+        "It returns the same network each time: build a new one inside the function.",
+    )
     rng = np.random.default_rng(0)
     x = rng.random((32, 28, 28), "float32")
     chosen = rng.integers(0, 10, 32)
@@ -88,6 +96,11 @@ def exercise_2(answer):
     # A sum over the batch is the same loss, on another scale.
     if abs(loss - true.mean()) < 0.01 or np.isclose(loss, true.sum(), rtol=1e-3):
         return "The loss is −ln(p) of the right digit, whoever applies the softmax."
+    demand(
+        not _takes_logits(model.loss),
+        "The loss knows that these are logits, but it is not the crossentropy of ten "
+        "classes: `CategoricalCrossentropy`.",
+    )
     raise MistakeError(
         "The last layer gives logits, and the loss takes them for probabilities. Tell "
         "it so: look at `from_logits`. (And is it a crossentropy?)"
@@ -132,5 +145,12 @@ def exercise_3(answer, mnist):
         "as the training images were prepared.",
     )
     demand(not close(x[0], image / 255**2), "Divided by 255 twice.")
-    demand(close(x[0], image / 255), "These are not the pixels of test image 5.")
+    demand(
+        x.dtype.kind == "f" or not x.any() or not close(x[0], image // 255),
+        "Whole numbers have no room between 0 and 1: make it floats.",
+    )
+    demand(
+        close(x[0], image / 255),
+        "These are not the pixels of test image 5, divided by 255.",
+    )
     return "A stack of one, prepared like the images that the network learnt from."

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from mnist_tutorial.exercises.judging import (
+    MistakeError,
     call,
     choose,
     demand,
@@ -48,14 +49,21 @@ class _Logs(dict):
 
 def _epochs_until_stop(kind, scores):
     """Return how many epochs a callback lets pass, and what went wrong on the way."""
-    callback, model = kind(), SimpleNamespace(stop_training=False, name="network")
+    try:
+        callback = kind()
+    except TypeError as error:
+        raise MistakeError(
+            f"It cannot be made without arguments, as the check does ({error}): give "
+            "them defaults."
+        ) from None
+    model = SimpleNamespace(stop_training=False, name="network")
     callback.set_model(model)
     callback.set_params({"epochs": len(scores), "steps": 430, "verbose": 0})
     callback.on_train_begin({})
     asked, failed = (), None
     for epoch, (accuracy, val_accuracy) in enumerate(scores):
         logs = _Logs(
-            accuracy=accuracy, val_accuracy=val_accuracy, loss=0.5, val_loss=0.4
+            accuracy=accuracy, loss=0.5, val_accuracy=val_accuracy, val_loss=0.4
         )
         try:
             callback.on_epoch_begin(epoch, {})
@@ -73,6 +81,10 @@ def exercise_2(answer):
     """Judge a callback that ends a training at 97 % validation accuracy."""
     demand(
         isinstance(answer, type), "Hand over the class itself: no brackets after it."
+    )
+    demand(
+        hasattr(answer, "set_model"),
+        "It is no callback of Keras: derive it from `keras.callbacks.Callback`.",
     )
     scores = [(0.99, 0.9), (0.99, 0.96), (0.9, 0.97), (0.99, 0.98)]
     epochs, stopped, callback, asked, failed = _epochs_until_stop(answer, scores)
@@ -114,12 +126,15 @@ def exercise_2(answer):
 def exercise_3(answer):
     """Judge a layer that makes (14, 14, 8) of (28, 28, 1) without pooling."""
     demand(callable(answer), f"A layer is asked for, and this is {kind(answer)}.")
-    several = len(getattr(answer, "layers", ())) > 1
+    parts = [type(part).__name__ for part in getattr(answer, "layers", ())]
+    several = len(parts) - parts.count("InputLayer") > 1
     demand(not several, "Those are several layers: one is enough.")
     result = np.shape(call(answer, np.ones((2, 28, 28, 1), "float32")))
     demand(len(result) == 4, f"It gives {result[1:]}, which is no stack of images.")
     _, height, width, filters = result
     shape = f"It gives ({height}, {width}, {filters}), and (14, 14, 8) is asked for."
+    learns = bool(getattr(answer, "weights", ()))
+    demand((height, filters) != (14, 1) or not learns, f"{shape} That is one filter.")
     demand(
         (height, filters) != (14, 1),
         f"{shape} Pooling halves the image, and makes no new channels.",
@@ -135,7 +150,7 @@ def exercise_3(answer):
     )
     demand((height, width, filters) == (14, 14, 8), shape)
     demand(
-        getattr(answer, "weights", ()),
+        learns,
         "The shape is right, but there is nothing to learn: a convolution has weights.",
     )
     return "Half the height and width, as after pooling, but with learnt weights."

@@ -42,7 +42,9 @@ def exercise_1(answer, labels, answers):
 
 
 class _Reader:
-    """A network that reads brightness, and notes how it was asked."""
+    """A network that reads brightness, with Keras's names; notes how it was asked."""
+
+    input_shape, output_shape = (None, 28, 28, 1), (None, 10)
 
     def __init__(self):
         self.predicted, self.called = [], []
@@ -56,23 +58,23 @@ class _Reader:
         )
         return np.eye(10, dtype="float32")[np.rint(images[:, 0, 0, 0] * 10).astype(int)]
 
-    def predict(self, images, batch_size=None, verbose="auto", **options):
-        if hasattr(images, "shape"):
-            self.predicted.append(min(batch_size or 32, len(images)))
-            return self._probabilities(images)
+    def predict(self, x, batch_size=None, verbose="auto", **options):
+        if hasattr(x, "shape"):
+            self.predicted.append(min(batch_size or 32, len(x)))
+            return self._probabilities(x)
         # A data set or a generator brings batches of its own.
-        batches = [np.asarray(batch) for batch in images]
+        batches = [np.asarray(batch) for batch in x]
         self.predicted.append(max(map(len, batches)))
         return np.concatenate([self._probabilities(batch) for batch in batches])
 
-    def predict_on_batch(self, images):
-        return np.asarray(self(images))
+    def predict_on_batch(self, x):
+        return np.asarray(self(x))
 
-    def __call__(self, images, training=False):
+    def __call__(self, inputs, training=False):
         import keras
 
-        self.called.append(len(images))
-        return keras.ops.convert_to_tensor(self._probabilities(images))
+        self.called.append(len(inputs))
+        return keras.ops.convert_to_tensor(self._probabilities(inputs))
 
 
 def exercise_2(answer):
@@ -89,7 +91,8 @@ def exercise_2(answer):
     demand(
         len(reader.predicted) < 100,
         f"`predict` was called {len(reader.predicted):,} times. Each call sets up a "
-        "loop of its own, which costs more than the reading: give it all at once.",
+        "loop of its own, which costs more than the reading. Give it all: it cuts them "
+        "into batches itself.",
     )
     sizes = [*reader.called, *reader.predicted]
     demand(

@@ -1,5 +1,6 @@
 """Judge the answers to the exercises of lesson 5: saving and loading."""
 
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -35,6 +36,11 @@ def exercise_1(answer):
     try:
         twin = call(answer, model)
     except MistakeError as wrong:
+        demand(
+            "expecting 0 weights" not in str(wrong.error),
+            "The twin has no weights yet, as it knows no input: begin it with an "
+            "`Input`, or use `clone_model`.",
+        )
         demand("weight list" not in str(wrong), others)
         raise
     demand(
@@ -80,6 +86,11 @@ def exercise_2(answer):
     )
     epochs, start = (number(answer[key]) for key in ("epochs", "initial_epoch"))
     demand(
+        (epochs, start) != (4, 0),
+        "It trains four epochs more, as epochs 0 to 3: the orders of the first four "
+        "would come again. Count on from where it stopped.",
+    )
+    demand(
         start != 0,
         "With an `initial_epoch` of 0, the first epochs are trained again.",
     )
@@ -117,7 +128,13 @@ def exercise_3(keep, fetch):
         demand(any(first.rglob("*")), "`keep` wrote nothing into the folder.")
         # Another network goes into another folder, and this one changes: from here
         # on, only the file knows the network as it was.
-        other = small_network()
+        other = keras.Sequential(
+            [
+                keras.Input((28, 28, 1)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(10, activation="softmax"),
+            ]
+        )
         _call_by_name("keep", lambda *given: (keep(*given), True), other, second)
         model.set_weights([weight + 1 for weight in model.get_weights()])
         # Under another name, so that nothing in memory leads back to it.
@@ -175,11 +192,15 @@ def _call_by_name(name, function, *arguments):
             "KeyError": " By the folder's name? The folder may have moved: only what "
             "lies in it counts.",
             "TypeError": ' A folder is a Path: write `folder / "name"`.',
-            "keep": " The ending of the name tells Keras what to write.",
+            "FileExistsError": " The folder is there already.",
+            "FileNotFoundError": " Of folders, only the one that is given is there.",
+            "keep": "",
             "fetch": " The ending says what a file holds: `load_model` loads only "
             "whole networks, and `load_weights` only into the same layers.",
         }
         hint = hints.get(type(wrong.error).__name__, hints[name])
+        if re.search("extension|must end in", str(wrong.error)):
+            hint = " The ending of the name tells Keras what to write."
         raise MistakeError(
             f"`{name}` stops with {in_a_line(wrong.error)}.{hint} "
             f"Files in the folder: {files}."

@@ -81,6 +81,11 @@ class _Trial:
         self.scored = 0
 
 
+def _first_number(seed):
+    """Return the number of a trial that is built just after the seed was set."""
+    return random.Random(seed).random() + np.random.RandomState(seed).random_sample()
+
+
 def exercise_3(answer):
     """Judge a function that tries a network with several seeds."""
     seeds, alive, most, built = [3, 5, 3, 8], weakref.WeakSet(), 0, 0
@@ -101,6 +106,10 @@ def exercise_3(answer):
         not isinstance(result, dict),
         "A list is asked for, with one score for each seed in its place.",
     )
+    demand(
+        hasattr(result, "__iter__"),
+        "That is one number. A list is asked for, with one score for each seed.",
+    )
     scores = np.asarray(list(result), "float64").ravel()
     demand(
         len(scores) == 4,
@@ -117,14 +126,15 @@ def exercise_3(answer):
         "up: keep the scores, and let each network go.",
     )
     demand(
+        not close(scores, [_first_number(place) for place in range(4)], 1e-9),
+        "It sets 0, 1, 2 and 3: those are the places in the list, not the seeds.",
+    )
+    demand(
         scores[0] == scores[2],
         "The seed 3 comes twice, with two scores: set the seed before you build, with "
         "`keras.utils.set_random_seed`.",
     )
-    wanted = [
-        random.Random(seed).random() + np.random.RandomState(seed).random_sample()
-        for seed in seeds
-    ]
+    wanted = [_first_number(seed) for seed in seeds]
     demand(
         len(set(scores)) > 1, "All scores are equal: does each run get its own seed?"
     )

@@ -24,6 +24,8 @@ def exercise_1(answer):
         (first + second, "That is the sum. The loss is a mean over all images."),
         ((50 * first + 150 * second) / 200, "The two sizes have changed places."),
         (150 * first + 50 * second, "Nearly: divide by the number of all images."),
+        ((first + second) / 200, "Each of the two is a mean already: multiply it by "
+         "the number of its images before you add."),
     )  # fmt: skip
     for value, hint in hints:
         demand(not close(result, value), hint)
@@ -64,6 +66,10 @@ def exercise_2(answer):
         demand(
             found != seconds.argmax() + 1,
             f"For a job that {name}, that is the slowest: look for the smallest.",
+        )
+        demand(
+            (found, expected) != (63, 64),
+            "Is 64 among the numbers that you try? `range(1, 64)` ends with 63.",
         )
         demand(
             found != expected - 1,

@@ -73,10 +73,16 @@ def exercise_3(answer):
     )
     given, history = fitted[-1]
     _judge_accuracies(accuracies, given, history)
+    demand(
+        hasattr(model, "outputs"),
+        "The check cannot look into a class of your own: make the network of "
+        "`Sequential`, or with `keras.Model(inputs, outputs)`.",
+    )
     _judge_network(model, keras)
     _judge_optimizer(model.optimizer, keras)
     _judge_pixels(given["x"], model, keras)
-    _judge_held_out(given, x)
+    for given, _ in fitted:
+        _judge_held_out(given, x)
     return "It runs, and does what its author meant."
 
 
@@ -112,13 +118,23 @@ def _judge_accuracies(accuracies, given, history):
 
 
 def _judge_pixels(x, model, keras):
-    scaled = any(isinstance(part, keras.layers.Rescaling) for part in model.layers)
-    if scaled or not hasattr(x, "shape"):
+    if not hasattr(x, "shape"):
         return
-    highest = float(np.max(x))
+    # Whoever divides, the network or what comes before it.
+    convolution = _convolutions(model, keras)[0]
+    convolve, highest = convolution.call, 0
+
+    def watched(images):
+        nonlocal highest
+        highest = float(np.max(images))
+        return convolve(images)
+
+    with mock.patch.object(convolution, "call", watched):
+        model(np.asarray(x, "float32"))
     demand(
         close(highest, 1, 0.01),
-        f"The pixels that fit gets go up to {highest:.3g}: divide by 255, once.",
+        f"The pixels that reach the convolution go up to {highest:.3g}: divide by 255, "
+        "once.",
     )
 
 
@@ -142,6 +158,16 @@ def _judge_held_out(given, x):
         demand(
             _as_rows(others[0]) <= _as_rows(x),
             "It is validated on images that it was not given: the test images?",
+        )
+        demand(
+            not hasattr(given["x"], "shape")
+            or not _as_rows(others[0]) & _as_rows(given["x"]),
+            "It is validated on images that it learns from: cut them off first.",
+        )
+        demand(
+            0.05 * n < len(others[0]) < 0.15 * n,
+            f"A tenth of the {n} images is to be held out, and it is validated on "
+            f"{len(others[0])}.",
         )
 
 
@@ -167,14 +193,17 @@ def _images():
     return x, y
 
 
+def _convolutions(model, keras):
+    return [part for part in model.layers if isinstance(part, keras.layers.Conv2D)]
+
+
 def _judge_network(model, keras):
-    layers = keras.layers
     demand(
         model.output_shape == (None, 10),
         f"The network gives {model.output_shape[1:]}, where ten probabilities are "
         "needed.",
     )
-    found = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    found = _convolutions(model, keras)
     demand(bool(found), "There is no convolution left in it.")
     demand(
         found[0].strides == (1, 1),
