@@ -39,6 +39,15 @@ def same(one, other, most=8):
 # --- what the photograph shows beside the digit -------------------------------------
 
 
+def test_squared_paper_on_a_desk_is_read_as_the_digit_on_it():
+    lines = np.zeros((HEIGHT, WIDTH))
+    for step in (0, 1, 2):
+        lines[25 + step :: 60] = lines[:, 25 + step :: 60] = 0.8
+    desk = np.full((1000, 1200), 0.3)
+    desk[200:800, 200:1000] = on_paper(np.maximum(draw(), lines))
+    assert same(digit_from_image(desk), digit_from_image(on_paper(draw())), most=12)
+
+
 @pytest.mark.parametrize("n", [3, 5])
 def test_a_row_of_tall_ones_is_no_ruled_paper(n):
     page = np.full((300, 120 * n), 0.9)

@@ -177,7 +177,9 @@ def find_marks(ink, *, single):
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
-        mask = _without_lines(_without_lines(mask).T, up=True).T
+        ruled = _without_lines(mask)
+        # With no lines across, what goes up inside the picture may be a row of 1s.
+        mask = _without_lines(ruled.T, to_rim=ruled is mask).T
         mask = _without_surroundings(mask)
     labels = _label(mask)
     marks = _marks_of(labels)
@@ -232,10 +234,10 @@ def _boxes_of(labels):
 # --- what is no digit ------------------------------------------------------------
 
 
-def _without_lines(mask, *, up=False):
+def _without_lines(mask, *, to_rim=False):
     """Leave out the printed lines of ruled paper, at least three from left to right.
 
-    Lines that go `up` have to reach a rim: others may be a row of 1s.
+    Where asked, so many of them have to go on `to_rim`.
     """
     # They may be at an angle, by so much over half the picture.
     slack = max(mask.shape) // 60
@@ -247,9 +249,9 @@ def _without_lines(mask, *, up=False):
     runs = ndimage.maximum_filter1d(runs, length, axis=1)
     # The wide strokes of a large digit are no lines.
     runs &= ~_opening_down(runs, 3 * slack)
-    labels, n = ndimage.label(runs, np.ones((3, 3)))
-    if up:
-        n = np.unique(labels[:, [0, -1]]).size - 1  # 0 is where no line is
+    labels, n = ndimage.label(runs)
+    if to_rim:
+        n = len(set(labels[:, 0]) | set(labels[:, -1])) - 1  # 0 is where no line is
     if n < 3:
         return mask
     rest = mask & ~runs
