@@ -124,7 +124,7 @@ def resting_box(element):
     before = None
     while (box := element.bounding_box()) != before:
         before = box
-        time.sleep(0.15)
+        time.sleep(0.5)
     return box
 
 
