@@ -19,6 +19,8 @@ import zipfile
 
 import numpy as np
 
+from mnist_tutorial.folders import PlainError
+
 __all__ = ["IDX_NAMES", "MnistDataError"]
 
 IDX_NAMES = {
@@ -34,33 +36,44 @@ _IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IDX = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\1-\4]")
 
 _AGAIN = "Download mnist.npz again, or set MNIST_TUTORIAL_DATA to another copy."
-_SAVE = "np.savez('mnist.npz', x_train={}, y_train={}, x_test=..., y_test=...)"
-_FOUR = f"Name an npz file made by {_SAVE.format('...', '...')}, "
+_SAVE = "np.savez('mnist.npz', x_train={}, y_train={}, x_test={}, y_test={})"
+_FOUR = f"Name an npz file made by {_SAVE.format('a', 'b', 'c', 'd')}, "
 _FOUR += "or a folder of the four IDX files."
 _CSV = "Make an npz of it: a = np.loadtxt('train.csv', 'uint8', delimiter=',', "
-_CSV += f"skiprows=1); {_SAVE.format('a[:, 1:]', 'a[:, 0]')}; "
-_CSV += "without a line of names, skiprows=0."
+_CSV += "skiprows=1), b of the test file; "
+_CSV += _SAVE.format("a[:, 1:]", "a[:, 0]", "b[:, 1:]", "b[:, 0]")
+_CSV += ". No line of names: skiprows=0. Label last: a[:, :-1], a[:, -1]."
 _PICKLE = "is a pickle, and reading one runs whatever code it holds"
 _NO_PICKLE = "It is refused: use an npz, npy or IDX file."
+_OBJECTS = "holds Python objects, such as texts, which may hide code"
+_NO_OBJECTS = "It is refused: save numbers, such as y_train.astype('uint8')."
 _UNPACK = "Unpack it, then set MNIST_TUTORIAL_DATA to the folder."
 # What a file is by its first bytes, and the way out; the first row that fits counts.
 _KINDS = [
     (rb"$", "is empty, as a download may be that still goes on", _AGAIN),
     (rb"\x80[\0-\5]|\(*c[\w.]+\n|\(+[dl]", _PICKLE, _NO_PICKLE),
     (rb"(\xef\xbb\xbf)?\s*<", "is a web page, perhaps a login page", _AGAIN),
-    (rb'(\xef\xbb\xbf)?"?(label|pixel0|[\d.]*)"?\s*[,;\t]', "is a CSV file", _CSV),
+    (rb'(\xef\xbb\xbf)?"?(label|pixel\d+|[\d.]*)"?\s*[,;\t]', "is a CSV file", _CSV),
     (rb"PK", "is a zip or npz file, but damaged, cut off or too large", _AGAIN),
     (rb"\x1f\x8b|7z|Rar|BZh|\xfd7z|(?s:.{257})ustar", "is a packed archive", _UNPACK),
 ]
 _IMAGES = "MNIST's images are uint8 of 0 to 255, shape (n, 28, 28): save "
 _IMAGES += "255 * x if the highest is 1, x.transpose(2, 0, 1) if n comes last."
 _LABELS = "MNIST's labels are uint8 of 0 to 9, shape (n,): save "
-_LABELS += "y.argmax(axis=1) if they are one-hot, y[:, 0] from QMNIST."
+_LABELS += "y.argmax(axis=1) if they are one-hot, y[:, 0] from QMNIST, "
+_LABELS += "y.astype('uint8') if they are texts."
+# What may hold digits, and what was meant to, by its name.
+_SOUNDS = re.compile("mnist|train|t10k|test")
+_DATA = re.compile(r"\.(np[yz]|gz|zip|csv|pkl|pickle|html?|mat)$|ubyte|^[^.]+$")
+# Programs and browsers change names: train-images.idx3-ubyte, train_images.npy,
+# train-images-idx3-ubyte (1).gz, test-labels-idx1-ubyte - Copy.
+_ENDS = re.compile(r"(\.gz|\.npy|\.bin| ?\(\d+\)|[- ]\d+|( -)? copy)+$")
+_CALLED = "(train|t10k|test)[-_.](image|label)s([-_.]idx[13])?([-_.]ubyte)?"
 # By the first letter of a key: the shape of one, the highest number, the way out.
 _FORMS = {"x": ((28, 28), 255, _IMAGES), "y": ((), 9, _LABELS)}
 
 
-class MnistDataError(Exception):
+class MnistDataError(PlainError):
     """Digits that cannot be used: which file, what is wrong, and the way out."""
 
 
@@ -72,14 +85,22 @@ def complaint(place, found, cure=_AGAIN):
 def read_arrays(path, hashes):
     """Read the arrays named in `hashes` from a file, a folder or an archive.
 
-    Of several files of one name, the one with the SHA-256 counts, else the nearest.
+    Of several files of one name, those with the SHA-256 count, else the nearest four.
     """
-    files = list(itertools.islice(_files(path), MOST_FILES))
-    places = {key: [file for file in files if _is_called(key, file)] for key in hashes}
+    names, files = [], []
+    for file in itertools.islice(_files(path), MOST_FILES):
+        names.append(str(file))
+        # A file in an archive keeps the whole of it in memory: let the others go.
+        if file == path or _SOUNDS.search(file.name.lower()):
+            files.append(file)
+    places = {key: [file for file in files if _key(file) == key] for key in hashes}
     missing = [key for key in hashes if not places[key]]
     if missing:
-        _refuse(path, files, missing)
-    arrays = {key: _nearest(key, places[key], hashes[key]) for key in hashes}
+        _refuse(path, names, files, missing)
+    arrays = {key: _exact(key, places[key], hashes[key]) for key in hashes}
+    if any(array is None for array in arrays.values()):
+        four = _of_one_folder(places)
+        arrays = {key: _read_array(key, place) for key, place in four.items()}
     for part in ("train", "test"):
         images, labels = len(arrays[f"x_{part}"]), len(arrays[f"y_{part}"])
         if images != labels:
@@ -88,13 +109,28 @@ def read_arrays(path, hashes):
     return arrays
 
 
-def _nearest(key, places, sha256):
+def _exact(key, places, sha256):
+    """Return the array of this SHA-256, or None if it is at none of the places."""
     for place in places:
         with contextlib.suppress(MnistDataError):
             array = _read_array(key, place)
             if hashlib.sha256(array).hexdigest() == sha256:
                 return array
-    return _read_array(key, places[0])
+    return None
+
+
+def _of_one_folder(places):
+    """Return one place for each key, all from one folder or archive if one has all."""
+    # The first of each folder stays, being the last that is written.
+    folders = {
+        key: {str(place.parent): place for place in reversed(found)}
+        for key, found in places.items()
+    }
+    for place in places["x_train"]:
+        folder = str(place.parent)
+        if all(folder in known for known in folders.values()):
+            return {key: known[folder] for key, known in folders.items()}
+    return {key: found[0] for key, found in places.items()}
 
 
 # --- finding -----------------------------------------------------------------
@@ -102,7 +138,7 @@ def _nearest(key, places, sha256):
 
 def _files(place, levels=MOST_LEVELS):
     """Yield each file at a place, in folders and archives too, the nearest first."""
-    entries = _entries(place) if levels >= 0 else None
+    entries = _entries(place, levels)
     if entries is None:
         yield place
         return
@@ -111,38 +147,50 @@ def _files(place, levels=MOST_LEVELS):
             yield from _files(entry, levels - 1)
 
 
-def _entries(place):
+def _entries(place, levels):
     """Return what is in a folder or zip, files first, or None if it is neither."""
     # What is damaged or closed to us makes zip, gzip and the system raise nearly
     # anything. It is a file for now, and reading it will say what is wrong.
     try:
+        # An archive in the last folder is still opened.
+        if levels < (-1 if place.is_file() else 0):
+            return None
         if place.is_file() and _content(place, 2) == b"PK":
             archive = zipfile.ZipFile(io.BytesIO(_content(place)))
             archive.filename = str(place)
             place = zipfile.Path(archive)
-        return sorted(place.iterdir(), key=lambda entry: (entry.is_dir(), entry.name))
+        return sorted(place.iterdir(), key=_rank)
     except Exception:
         return None
 
 
-def _is_called(key, place):
-    # Some programs unpack train-images-idx3-ubyte as train-images.idx3-ubyte.
-    # Browsers number what is downloaded again: train-images-idx3-ubyte (1).gz.
-    name = re.sub(r" ?\(\d+\)|\.gz|\.npy$", "", place.name.lower())
-    name = name.replace(".idx", "-idx")
-    return name in (key, IDX_NAMES[key])
+def _rank(entry):
+    # Names that sound like digits first: only so many files are looked at.
+    return entry.is_dir(), not _SOUNDS.search(entry.name.lower()), entry.name
 
 
-def _refuse(path, files, missing):
+def _key(place):
+    """Return the key of the array that a file's name speaks of, if it does."""
+    name = _ENDS.sub("", place.name.lower())
+    words = re.fullmatch(_CALLED, name)
+    if words is None:
+        return name
+    letter = "x" if words[2] == "image" else "y"
+    return f"{letter}_train" if words[1] == "train" else f"{letter}_test"
+
+
+def _refuse(path, names, files, missing):
     """Say why the four arrays are not in the files at a path."""
     for file in files:
         # What may have been meant is worth a word, if it is no array.
-        if file == path or re.search("mnist|train", file.name.lower()):
+        if file == path or _DATA.search(file.name.lower()):
             _parse(file)
-    if files == [path]:
+    if names == [str(path)]:
         raise complaint(path, "is a single array, not all four", _FOUR)
-    names = ", ".join(os.path.relpath(str(file), path) for file in files)
-    has = textwrap.shorten(names, 90) or "none of the four"
+    listed = ", ".join(os.path.relpath(name, path) for name in names)
+    has = textwrap.shorten(listed, 80) or "none of the four"
+    if len(names) == MOST_FILES:
+        has += f"; only {MOST_FILES:,} files are looked at"
     raise complaint(path, f"lacks {', '.join(missing)} (it has {has})", _FOUR)
 
 
@@ -173,7 +221,7 @@ def _parse(place):
             return numbers.reshape(shape)
     except Exception as error:  # as above
         if "allow_pickle" in str(error):  # its numbers are Python objects
-            raise complaint(place, _PICKLE, _NO_PICKLE) from None
+            raise complaint(place, _OBJECTS, _NO_OBJECTS) from None
         why = textwrap.shorten(str(error), 80) + "; it may be damaged or cut off"
         why = getattr(error, "strerror", None) or why
         raise complaint(place, f"cannot be read: {why}") from None

@@ -12,11 +12,13 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 
 from mnist_tutorial.containers import IDX_NAMES, MnistDataError, complaint, read_arrays
-from mnist_tutorial.folders import course_folder, whole_or_not
+from mnist_tutorial.folders import PlainError, course_folder, whole_or_not
 from mnist_tutorial.stand_in import make_stand_in
 
 __all__ = ["MnistDataError", "load_mnist"]
@@ -36,15 +38,13 @@ MIRRORS = [
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", _IDX_FILES),
 ]
 TIMEOUT = (5, 20)  # seconds: to connect, and between two pieces of an answer
+# What comes along when a path is copied: quotes, and marks that nobody sees.
+AROUND_PATHS = " \t\r\n\"'“”„‘’«»\u200b\u202a\u202c\ufeff"
 PAUSE = 3600  # seconds until mirrors that all failed are asked again
 
 
-class ClaimError(AssertionError):
+class ClaimError(PlainError, AssertionError):
     """A claim about MNIST that does not hold."""
-
-    def _render_traceback_(self):
-        # For IPython: a student needs the words, not the lines of this file.
-        return [f"{type(self).__name__}: {self}"]
 
 
 class DigitData(tuple):
@@ -146,9 +146,11 @@ def _find(source):
     if not isinstance(source, (str, os.PathLike)) or "\0" in str(source):
         cure = 'Name a file or folder, such as "mnist.npz", or "stand-in".'
         raise complaint(textwrap.shorten(repr(source), 60), "is no path", cure)
-    text = os.fspath(source).strip(" \t\r\n\"'“”")
+    text = os.fspath(source).strip(AROUND_PATHS)
     if text in ("", "stand-in"):
         return text
+    if text.startswith("file:"):
+        text = url2pathname(urlsplit(text).path)
     # Two letters at least: C:/ is a drive.
     if re.match(r"[A-Za-z]\w+:/", text):
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
@@ -215,7 +217,9 @@ def _read_mnist(path):
 def _load_cached():
     """Load MNIST from this package's cache or from Keras's, or return None."""
     keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
-    for place in (_cache() / "mnist.npz", Path(keras, "datasets", "mnist.npz")):
+    # Browsers number what is downloaded again: mnist (1).npz.
+    found = sorted(Path(keras, "datasets").glob("mnist*.npz"), reverse=True)
+    for place in (_cache() / "mnist.npz", *found):
         try:
             if os.path.exists(place):
                 return _pack(_read_mnist(place), "MNIST")
@@ -233,7 +237,7 @@ def _download():
     for address, names in MIRRORS:
         try:
             arrays = _fetch(address, names)
-        except (OSError, MnistDataError) as error:
+        except (OSError, ValueError, MnistDataError) as error:
             print(f"No MNIST from {address}: {_why_not(error)}.")
         else:
             print(f"Downloaded MNIST from {address}.")
@@ -264,15 +268,19 @@ def _why_not(error):
     # The first that fits; all errors of requests are OSErrors, too.
     reasons = {
         MnistDataError: "what came is not MNIST",
-        exceptions.ProxyError: "the proxy (see HTTPS_PROXY) does not answer",
+        exceptions.ProxyError: "no way through the proxy (see HTTPS_PROXY)",
         exceptions.SSLError: "its certificate is not trusted here",
         exceptions.Timeout: "no answer in time",
         exceptions.HTTPError: "it does not give the file",
         exceptions.RequestException: "it could not be reached, or broke off",
-        OSError: "this machine could not keep what came",
+        OSError: "this machine could not ask for it, or not keep it",
+        ValueError: "an address or a setting of this machine is wrong",
     }
     words = next(words for kind, words in reasons.items() if isinstance(error, kind))
-    return f"{words} ({textwrap.shorten(str(error), 150)})"
+    # What requests says has the cause at its end.
+    before, _, cause = str(error).rpartition("Caused by ")
+    cause = cause[-150:] if before else textwrap.shorten(cause, 150)
+    return f"{words} ({cause})"
 
 
 # --- the stand-in ------------------------------------------------------------

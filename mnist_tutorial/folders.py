@@ -8,6 +8,14 @@ from pathlib import Path
 __all__ = ["course_folder"]
 
 
+class PlainError(Exception):
+    """An error that says it all in one sentence: a notebook shows that alone."""
+
+    def _render_traceback_(self):
+        # For IPython: a reader needs the words, not the lines of this package.
+        return [f"{type(self).__name__}: {self}"]
+
+
 def course_folder(name="."):
     """Return the path of a folder of the course.
 

@@ -15,12 +15,14 @@ import sys
 import tempfile
 import threading
 import traceback
+import weakref
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pooch
 import pytest
+import requests
 
 from mnist_tutorial import MnistDataError, data, load_mnist, stand_in
 
@@ -199,6 +201,20 @@ def half_and_whole(folder, arrays):
     return folder
 
 
+def behind_many_others(folder, arrays):
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        for number in range(1001):
+            archive.writestr(f"{number}.png", "x")
+    plain_npz(folder, arrays)
+    return folder
+
+
+NAMED = {
+    "x_train.npy": "train_images.npy",
+    "y_train.npy": "train-labels.npy",
+    "x_test.npy": "test_images.npy",
+    "y_test.npy": "test-labels.npy",
+}
 CONTAINERS = {
     "npz": plain_npz,
     "compressed npz": packed_npz,
@@ -246,6 +262,20 @@ CONTAINERS = {
     "npz in a zip": npz_in_zip,
     "beside a likeness": beside_a_likeness,
     "half and whole": half_and_whole,
+    "behind many others in a zip": behind_many_others,
+    "in the fourth folder": lambda folder, arrays: npz(
+        folder / "a/b/c/d/mnist.npz", arrays
+    ).parents[4],
+    "named as people name arrays": lambda folder, arrays: renamed(
+        npy_folder(folder / "npy", arrays),
+        lambda name: NAMED[name],
+    ),
+    **{
+        f"a copy, IDX{ending}": lambda folder, arrays, ending=ending: renamed(
+            idx_folder(folder / "idx", arrays), lambda name: f"{name}{ending}"
+        )
+        for ending in ("-1.gz", " - Copy", " copy 2", ".bin")
+    },
     "wide labels": lambda folder, arrays: plain_npz(
         folder, with_labels(arrays, np.int64)
     ),
@@ -312,6 +342,11 @@ def test_digits_can_be_copied_and_pickled(change):
         "$DIGITS/mnist.npz",
         "~/mnist.npz",
         "“{}”",
+        "„{}“",
+        "‘{}’",
+        "«{}»",
+        "\u202a{}",  # from Windows's list of a file's properties
+        "file://{}",
     ],
 )
 def test_a_path_is_taken_as_it_is_meant(form, tmp_path, arrays, monkeypatch):
@@ -389,18 +424,6 @@ def test_a_claim_is_confirmed_or_fails_on_mnist(capsys):
         digits.confirm("The first test digit is a 7.", False)
 
 
-def test_a_claim_that_fails_is_shown_without_the_lines_of_this_package():
-    from IPython.core.interactiveshell import InteractiveShell
-    from IPython.utils.capture import capture_output
-
-    shell = InteractiveShell(user_ns={"digits": data._pack(arrays_of(), "MNIST")})
-    with capture_output() as shown:
-        result = shell.run_cell("digits.confirm('It is so.', False)")
-    assert isinstance(result.error_in_exec, AssertionError)
-    assert "does not: It is so. Did you change something above?" in shown.stdout
-    assert "data.py" not in shown.stdout
-
-
 @pytest.mark.parametrize("name", ["stand-in", "other digits"])
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_claim_on_other_digits_is_only_said(name, holds, capsys):
@@ -427,6 +450,32 @@ def test_of_several_digits_the_nearest_count(tmp_path, capsys):
     npz(tmp_path / "d/mnist.npz", arrays_of(seed=2))
     plain_npz(tmp_path, arrays_of(seed=3))
     assert_same(load_mnist(tmp_path), arrays_of(seed=3))
+
+
+def test_digits_of_two_kinds_are_not_mixed(tmp_path, arrays):
+    """An MNIST that was downloaded in part lies beside a whole Fashion-MNIST."""
+    npy_folder(tmp_path / "A", arrays_of(seed=1))
+    whole = npy_folder(tmp_path / "B", arrays)
+    (whole / "y_test.npy").unlink()
+    assert_same(load_mnist(tmp_path), arrays_of(seed=1))
+
+
+def test_archives_of_other_things_are_not_kept_in_memory(tmp_path, arrays, monkeypatch):
+    opened, in_memory = [], []
+
+    class Watched(zipfile.ZipFile):
+        def __init__(self, *args):
+            super().__init__(*args)
+            opened.append(weakref.ref(self))
+            in_memory.append(sum(archive() is not None for archive in opened))
+
+    for number in range(10):
+        npz(tmp_path / f"{number}.zip", {"photo": np.zeros(1)})
+    idx_zip(tmp_path, arrays)
+    monkeypatch.setattr(zipfile, "ZipFile", Watched)
+    assert load_mnist(tmp_path).name == "MNIST"
+    assert len(opened) == 11
+    assert max(in_memory) <= 3
 
 
 def test_a_damaged_file_is_not_made_up_for_by_another_that_is_not_mnist(tmp_path):
@@ -490,6 +539,13 @@ def test_cache_of_keras_is_in_the_home_directory_by_default(
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path))
     npz(tmp_path / ".keras/datasets/mnist.npz", arrays)
+    assert load_mnist().name == "MNIST"
+
+
+def test_a_numbered_download_in_the_cache_of_keras_is_found(tmp_path, arrays):
+    (tmp_path / "keras/datasets").mkdir(parents=True)
+    write(tmp_path / "keras/datasets/mnist.npz", b"PK")
+    npz(tmp_path / "keras/datasets/mnist (1).npz", arrays)
     assert load_mnist().name == "MNIST"
 
 
@@ -581,6 +637,7 @@ FOREIGN = {
         "is a CSV file",
         "skiprows=1",
     ),
+    "CSV of OpenML": (b"pixel1,pixel2,class\n0,0,5\n", "is a CSV file", "Label last"),
     "CSV with an index": (b",label,1x1\n0,5,0\n", "is a CSV file", "np.loadtxt"),
     "CSV": (b"5,0,0,0,12\n", "is a CSV file", "skiprows=0"),
     "parquet": (b"PAR1\x15\4", r"it begins with b'PAR1\x15\x04'", "np.savez"),
@@ -624,8 +681,8 @@ MEMBERS = {
     "less than nothing": ("x_train", promise((-1, 28, 28)), "negative dimensions"),
     "web page": ("x_train", b"<html>\n", "is a web page", "login page"),
     "pickle": ("x_train", pickle.dumps(EVIL), "is a pickle"),
-    "objects": ("x_train", OBJECTS.getvalue(), "is a pickle", "It is refused"),
-    "records of objects": ("y_train", RECORDS, "is a pickle", "It is refused"),
+    "objects": ("x_train", OBJECTS.getvalue(), "holds Python objects", "is refused"),
+    "records of objects": ("y_train", RECORDS, "holds Python objects", "save numbers"),
 }
 for title, (key, member, *words) in MEMBERS.items():
 
@@ -651,7 +708,7 @@ WRONG = {
     "booleans": ("x_train", IMAGES > 99, "type bool"),
     "one-hot labels": ("y_train", np.eye(10)[LABELS], "y.argmax(axis=1)"),
     "labels of QMNIST": ("y_train", np.zeros((12, 8), "i4"), "y[:, 0] from QMNIST"),
-    "texts": ("y_train", LABELS.astype("U"), "type str"),
+    "texts": ("y_train", LABELS.astype("U"), "y.astype('uint8') if they are texts"),
     "a label too high": ("y_train", LABELS + np.arange(12, dtype="u1"), "to 19"),
     "a label below zero": ("y_train", LABELS - 1.0, "from -1 to"),
     "labels too few": (
@@ -781,9 +838,25 @@ def files_of_emnist(folder):
     return idx_folder(folder / "idx", arrays_of(), names)
 
 
-@bad("it has train_images.npy", "x_train=...")
+@bad("it has images_of_training.npy", "x_train=a")
 def npz_with_other_names(folder):
-    return npz(folder / "a.npz", {"train_images": arrays_of()["x_train"]})
+    return npz(folder / "a.npz", {"images_of_training": arrays_of()["x_train"]})
+
+
+@bad("lacks x_test (it has ", "mnist.ipynb, mnist_cnn.h5")
+def programs_and_networks_beside_three_arrays(folder):
+    for name in ("train.py", "mnist.ipynb", "mnist_cnn.h5", "test.txt"):
+        write(folder / name, b"anything else")
+    path = npy_folder(folder / "npy", arrays_of()) / "x_test.npy"
+    path.unlink()
+    return folder
+
+
+@bad("lacks x_train", "only 1,000 files are looked at")
+def folder_of_very_many_files(folder):
+    for number in range(1001):
+        write(folder / f"{number}", b"")
+    return folder
 
 
 @bad("lacks x_train", "it has 0.npy, 1.npy, 10.npy")
@@ -1056,7 +1129,7 @@ def test_a_full_disk_is_not_the_fault_of_the_network(server, monkeypatch, capfd)
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", full)
     load_mnist()
     said = capfd.readouterr().out
-    assert "this machine could not keep what came" in said
+    assert "this machine could not ask for it, or not keep it" in said
     assert "No space left on device" in said
 
 
@@ -1072,7 +1145,37 @@ def test_a_dead_proxy_is_named(monkeypatch, capfd):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setattr(data, "MIRRORS", [("http://mnist.invalid/", ["mnist.npz"])])
     load_mnist()
-    assert "the proxy (see HTTPS_PROXY) does not answer" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "no way through the proxy (see HTTPS_PROXY) (" in said
+    assert "Connection refused" in said
+
+
+def test_a_proxy_that_wants_a_password_is_quoted():
+    # As requests words it, with the reason at the end.
+    error = requests.exceptions.ProxyError(
+        "HTTPSConnectionPool(host='storage.googleapis.com', port=443): Max retries "
+        "exceeded with url: /tensorflow/tf-keras-datasets/mnist.npz (Caused by "
+        "ProxyError('Unable to connect to proxy', OSError('Tunnel connection failed: "
+        "407 Proxy Authentication Required')))"
+    )
+    assert "407 Proxy Authentication Required" in data._why_not(error)
+
+
+def test_certificates_that_are_not_there_are_no_traceback(monkeypatch, capfd):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/gone/certificates.pem")
+    monkeypatch.setattr(data, "MIRRORS", [("https://127.0.0.1:9/", ["mnist.npz"])])
+    assert load_mnist().name == "stand-in"
+    said = capfd.readouterr().out
+    assert "this machine could not ask for it, or not keep it (Could not find" in said
+
+
+def test_a_setting_that_makes_no_sense_is_no_traceback(monkeypatch, capfd):
+    def unknown(self, **options):
+        raise ValueError("Unable to determine SOCKS version from socks://127.0.0.1:9")
+
+    monkeypatch.setattr(pooch.HTTPDownloader, "__call__", unknown)
+    assert load_mnist().name == "stand-in"
+    assert "a setting of this machine is wrong (Unable" in capfd.readouterr().out
 
 
 TWO = """
