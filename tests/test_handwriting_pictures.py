@@ -1,3 +1,4 @@
+import base64
 import io
 import struct
 import sys
@@ -241,6 +242,9 @@ HANDED_OVER = {
     "memoryview": lambda: memoryview(png().getvalue()),
     "a stream at its end": png,
     "a stream that cannot go back": lambda: OneWay(png().getvalue()),
+    "what a canvas gives": lambda: (
+        f"data:image/png;base64,{base64.b64encode(png().getvalue()).decode()}"
+    ),
     "an upload": lambda: ({"name": "p.png", "content": memoryview(png().getvalue())},),
     "one file of an upload": lambda: {"name": "p.png", "content": png().getvalue()},
 }
@@ -268,7 +272,14 @@ def test_an_open_file_is_read(tmp_path):
         ("https://example.org/seven.png", "is an address.*download"),
         (np.zeros(784), r"flat, of shape \(784,\).*reshape\(28, 28\)"),
         (({"content": b""}, {"content": b""}), r"2 files.*\[0\]"),
-        ({"name": "p.png"}, "numbers are needed"),
+        (np.zeros((1, 784)), r"flat, of shape \(1, 784\).*reshape\(28, 28\)"),
+        (np.zeros(785), r"ravel\(\)\[1:\]\.reshape\(28, 28\), without the label"),
+        (np.full(80 * 80 * 4, 255), r"of four channels, image\.reshape\(80, 80, 4\)"),
+        ({"name": "p.png"}, "is a dict, where numbers are needed: take the part"),
+        ((127.0, np.zeros((9, 9))), "is a tuple.*take the part"),
+        (None, "is a NoneType.*whether its file was found"),
+        ("x" * 5000, "^The picture is a long text"),
+        ("data:image/png;base64,bm8=", "is no picture that can be read"),
         (b"", "no picture that can be read"),
         (b"no picture", "no picture that can be read"),
         (io.StringIO("text"), "'rb'"),
@@ -278,6 +289,12 @@ def test_what_is_no_picture_gets_a_way_out(image, words):
     with pytest.raises(PictureError, match=words) as raised:
         digit_from_image(image)
     assert len(str(raised.value)) < 250
+
+
+def test_a_picture_of_pillow_that_is_closed_is_called_so():
+    with Image.open(png()) as picture:
+        pass
+    assert "is closed: use it inside its with" in refusal(picture)
 
 
 def test_a_photo_as_an_iphone_takes_it_is_read(tmp_path):

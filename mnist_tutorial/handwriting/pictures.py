@@ -1,5 +1,6 @@
 """Read a picture from wherever it comes into grey levels, or say why it is none."""
 
+import base64
 import contextlib
 import io
 import math
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from mnist_tutorial.folders import PlainError
+
 __all__ = ["PictureError"]
 
 LARGEST = 50_000_000  # pixels; a picture that claims more is not decoded
@@ -23,13 +26,15 @@ DAMAGED = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
 DAMAGED += (ArithmeticError, MemoryError, struct.error, zlib.error)
 
 
-class PictureError(ValueError):
+class PictureError(PlainError, ValueError):
     """A picture that no digit can be taken from: what is wrong, and the way out."""
 
 
 def name_of(image):
     """Return what an error message calls `image`: its path, or "The picture"."""
-    return str(image) if isinstance(image, (str, os.PathLike)) else "The picture"
+    if isinstance(image, (str, os.PathLike)) and len(str(image)) < 300:
+        return str(image)
+    return "The picture"
 
 
 def read_grey(image):
@@ -50,6 +55,8 @@ def read_grey(image):
         )
     except Image.DecompressionBombError as error:
         problem = f"is too large to be read ({error}): make it smaller, or crop it."
+    except AssertionError:  # Pillow's, of a file that it let go
+        problem = "is closed: use it inside its with, or give its path."
     except DAMAGED as error:
         problem = f"cannot be decoded ({error}): it may be damaged or cut off."
     raise PictureError(f"{name_of(image)} {problem}")
@@ -68,14 +75,18 @@ def _open(image):
             raise PictureError(f"is an upload of {len(image)} files: take one, [0].")
         case io.TextIOBase():
             raise PictureError("is open as text: open it with the mode 'rb'.")
+        case str() if image.startswith("data:"):  # as a web page's canvas gives it
+            image = io.BytesIO(base64.b64decode(image.partition(",")[2]))
         case str() | os.PathLike():
+            if len(str(image)) > 3000:
+                raise PictureError("is a long text, and not the name of a file.")
             if str(image).startswith(("http://", "https://")):
                 raise PictureError("is an address: download the picture, then name it.")
             image = Path(image).expanduser()
             if not image.is_file():
                 raise PictureError("is no file: check the spelling and the folder.")
         case _ if not hasattr(image, "read"):
-            return _as_picture(np.asarray(image))
+            return _as_picture(_as_array(image))
     return Image.open(image, formats=_formats())
 
 
@@ -112,15 +123,41 @@ def _check_size(width, height):
         )
 
 
-def _as_picture(array):
-    if array.dtype.kind not in "buif":
-        raise PictureError(f"holds {array.dtype}, where numbers are needed.")
+def _as_array(image):
+    try:
+        array = np.asarray(image)
+    except ValueError:  # several things of several shapes
+        array = np.empty(0, object)
+    if array.dtype.kind in "buif":
+        return array
+    what = f"holds {array.dtype}"
+    if array.dtype == object:
+        what = f"is a {type(image).__name__}"
+    raise PictureError(
+        f"{what}, where numbers are needed: take the part of it that is the picture, "
+        "and see whether its file was found."
+    )
+
+
+def _refuse_flat(array):
+    """Refuse a picture without rows, and say how to give them back."""
     side = math.isqrt(array.size)
-    if array.ndim == 1 and side**2 == array.size > 1:
-        raise PictureError(
-            f"is flat, of shape {array.shape}: give it its rows back, with "
-            f"image.reshape({side}, {side})."
-        )
+    reshape = f"image.reshape({side}, {side})"
+    if array.size != max(array.shape, default=0) or side < 2:
+        return
+    if side**2 == array.size - 1:
+        reshape = f"image.ravel()[1:].reshape({side}, {side}), without the label"
+    elif side**2 != array.size:
+        return
+    elif side % 2 == 0 and np.ptp(array.ravel()[3::4]) == 0:
+        reshape += f", or, of four channels, image.reshape({side // 2}, {side // 2}, 4)"
+    raise PictureError(
+        f"is flat, of shape {array.shape}: give it its rows back, with {reshape}."
+    )
+
+
+def _as_picture(array):
+    _refuse_flat(array)
     if array.shape[2:] == (1,):
         array = array[..., 0]
     if array.size == 0 or array.ndim < 2 or array.shape[2:] not in ((), (3,), (4,)):
