@@ -14,7 +14,7 @@ import h5py
 import keras
 import numpy as np
 
-from mnist_tutorial.folders import whole_or_not
+from mnist_tutorial.folders import PlainError, whole_or_not
 
 __all__ = ["NetworkFileError", "Resume", "load_network"]
 
@@ -31,13 +31,18 @@ _FOREIGN = {
     rb"\x80": "is a pickle, which may run any code. Save the network as .keras.",
     rb"\x08\x01\x12": _SERVED,
     rb"....TFL3": "is for LiteRT. tf.lite.Interpreter runs it.",
+    rb"version https://git-lfs": "is a pointer of Git LFS: git lfs pull fetches more.",
 }
+_WEIGHTS = (
+    "holds weights alone, and not in the way of today's Keras. Load it where it was "
+    "made, and there save the whole network with model.save."
+)
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
 _FAULTS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError)
 _FAULTS += (ImportError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
-class NetworkFileError(Exception):
+class NetworkFileError(PlainError):
     """A network's file that cannot be used: which, what is wrong, the way out."""
 
 
@@ -73,6 +78,8 @@ def load_network(path, *, like=None, custom_objects=None):
     """
     path = Path(path).expanduser()
     if not os.path.exists(path):
+        if os.path.exists(f"{path}.index"):  # TensorFlow's checkpoint
+            raise NetworkFileError(f"{path} {_WEIGHTS}")
         way_out = "Check the spelling; what is on the web, download first."
         raise NetworkFileError(f"{path} does not exist. {way_out}")
     try:
@@ -86,8 +93,8 @@ def load_network(path, *, like=None, custom_objects=None):
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         named = copy(path, Path(folder, f"network{ending}"))
         try:
-            if ending == ".h5":
-                _name_the_input(named)
+            if _major_minor(version) < [3]:
+                _renew(named)
             try:
                 model = keras.saving.load_model(named, custom_objects)
             except _FAULTS as error:
@@ -148,6 +155,10 @@ def _look_into(path, folder):
         return json.loads((folder / "metadata.json").read_bytes())["keras_version"]
     if "saved_model.pb" in names:
         raise NetworkFileError(f"{path} {_SERVED}")
+    # TensorFlow's checkpoints, and PyTorch's.
+    is_pickled = any((folder / name / "data.pkl").exists() for name in names)
+    if is_pickled or any(name.endswith(".index") for name in names):
+        raise NetworkFileError(f"{path} {_WEIGHTS}")
     raise NetworkFileError(
         f"{path} is a folder or zip file around {', '.join(names[:3]) or 'nothing'}. "
         "Name what Keras saved; what lies in a zip file has to be unpacked first."
@@ -157,21 +168,54 @@ def _look_into(path, folder):
 def _reason(error):
     # Around an error of a layer, Keras puts the whole plan of the network.
     innermost = str(error).rpartition("Exception encountered: ")[2]
+    innermost = re.sub(r"(?s).*Example error message for .+?:\s+", "", innermost)
     sentence = innermost.partition("\n")[0].partition(". ")[0]
     return sentence[:100].rstrip(".") or type(error).__name__
 
 
-def _name_the_input(path):
-    """Put the input of an old Sequential where today's Keras looks for it."""
-    with h5py.File(path, "r+") as file:
-        network = json.loads(file.attrs["model_config"])
-        if isinstance(network["config"], list):
-            network["config"] = {"name": "sequential", "layers": network["config"]}
-        first = network["config"]["layers"][0]
-        if first["class_name"] != "InputLayer":
-            shape = first["config"].pop("batch_input_shape", None)
-            network["config"].setdefault("build_input_shape", shape)
-        file.attrs["model_config"] = json.dumps(network)
+def _renew(path):
+    """Write the plan in a file or folder of Keras 1 or 2 in the words of today."""
+    if h5py.is_hdf5(path):
+        with h5py.File(path, "r+") as file:
+            plan = json.loads(file.attrs["model_config"])
+            file.attrs["model_config"] = json.dumps(_renewed(plan))
+        return
+    if os.path.isdir(path):
+        plan = Path(path, "config.json")
+        plan.write_text(json.dumps(_renewed(json.loads(plan.read_bytes()))))
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = json.dumps(_renewed(json.loads(parts["config.json"])))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+
+
+def _renewed(part):
+    """Return a plan of Keras 1 or 2, or a part of it, in the words of today."""
+    if isinstance(part, list):
+        return [_renewed(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    part = dict(part)
+    kind, config = part.get("class_name"), part.get("config")
+    if kind == "Policy":
+        return config["name"]
+    if kind == "Sequential":
+        # The shape of its input stands in its first layer.
+        if isinstance(config, list):
+            config = {"name": "sequential", "layers": config}
+        first = config["layers"][0]["config"]
+        config = {"build_input_shape": first.get("batch_input_shape"), **config}
+    if isinstance(config, dict) and kind != "InputLayer":
+        config = {k: v for k, v in config.items() if k != "batch_input_shape"}
+        if isinstance(config.get("axis"), list):
+            (config["axis"],) = config["axis"]
+        part["config"] = config
+    if str(part.get("module")).startswith("keras.src.engine."):
+        part["module"] = part["module"].replace("engine", "models")
+    return {key: _renewed(value) for key, value in part.items()}
 
 
 class Resume(keras.callbacks.Callback):
@@ -232,7 +276,9 @@ class Resume(keras.callbacks.Callback):
         """
         if not (model.built and model.compiled):
             raise ValueError("the network needs a keras.Input and a call of compile")
-        model.optimizer.build(model.trainable_variables)
+        # An optimizer for half precision would add its variables once more.
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
         done = 0
         if self.path.exists():
             done, arrays = self._read(model)
@@ -312,10 +358,13 @@ def _parts(model):
     ]
 
 
+def _major_minor(version):
+    return [int(number) for number in version.split(".")[:2]]
+
+
 def _refuse_newer(path, version):
     here = keras.__version__
-    written_by, read_by = ([int(n) for n in v.split(".")[:2]] for v in (version, here))
-    if written_by > read_by:
+    if _major_minor(version) > _major_minor(here):
         raise NetworkFileError(
             f"{path} was written by Keras {version}, and this is {here}: install that "
             f'Keras with pip install "keras>={version}".'

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 
-from mnist_tutorial import course_folder
+from mnist_tutorial import course_folder, data, load_mnist
 from mnist_tutorial.folders import whole_or_not
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,3 +56,27 @@ def test_an_interrupted_file_leaves_the_old_one_as_it_was(tmp_path):
         interrupt()
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]
+
+
+# --- errors that say it all ----------------------------------------------------------
+
+FAILING = {
+    "claim": "digits.confirm('It is so.', False)",
+    "digits": "import mnist_tutorial; mnist_tutorial.load_mnist('nowhere.npz')",
+    "picture": "import mnist_tutorial; mnist_tutorial.digit_from_image('nowhere.png')",
+    "network": "from mnist_tutorial.saving import *; load_network('nowhere.keras')",
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_notebook_shows_the_words_and_not_the_lines_of_this_package(name):
+    shell = InteractiveShell(user_ns={"digits": data._pack(arrays(), "MNIST")})
+    with capture_output() as shown:
+        result = shell.run_cell(FAILING[name])
+    error = result.error_in_exec
+    assert shown.stdout.strip() == f"{type(error).__name__}: {error}"
+
+
+def arrays():
+    (x_train, y_train), (x_test, y_test) = load_mnist("stand-in")
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

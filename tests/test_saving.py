@@ -225,6 +225,16 @@ def test_fit_must_begin_where_the_training_stands(tmp_path):
         model.fit(x, y, initial_epoch=2, epochs=3, callbacks=[resume], verbose=0)
 
 
+def test_a_training_in_half_precision_may_start_twice(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert Resume(tmp_path / "training.npz").start(model) == 0
+    assert Resume(tmp_path / "training.npz").start(model) == 0
+
+
 def test_a_network_that_is_not_ready_is_refused(tmp_path):
     unbuilt = keras.Sequential([layers.Dense(1)])
     unbuilt.compile("sgd", "mse")
@@ -537,6 +547,58 @@ def test_a_network_of_keras_2_is_read_without_its_training_settings(tmp_path, ca
         assert path.read_bytes() == before
 
 
+def first_layer_names_the_input(plan):
+    plan["config"]["layers"][1]["config"]["batch_input_shape"] = [None, 8, 8, 1]
+    del plan["config"]["layers"][0]
+
+
+def normalised_along_a_list(plan):
+    plan["config"]["layers"][2]["config"]["axis"] = [3]
+
+
+def mixed_precision(plan):
+    policy = {"class_name": "Policy", "config": {"name": "float32"}}
+    plan["config"]["layers"][1]["config"]["dtype"] = policy
+
+
+def functional(plan):
+    plan["module"] = "keras.src.engine.functional"
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        first_layer_names_the_input,
+        normalised_along_a_list,
+        mixed_precision,
+        functional,
+    ],
+)
+def test_a_keras_file_of_keras_2_is_read(change, unpacked, tmp_path):
+    model = build()
+    if change is functional:
+        model = keras.Model(model.inputs, model.outputs)
+    path = tmp_path / "old.keras"
+    model.save(path)
+
+    def old(content):
+        plan = json.loads(content)
+        plan["compile_config"] = None
+        change(plan)
+        return json.dumps(plan)
+
+    edit(path, "config.json", old)
+    edit(path, "metadata.json", lambda _: json.dumps({"keras_version": "2.15.0"}))
+    if unpacked:
+        shutil.unpack_archive(path, tmp_path / "old", "zip")
+        path = tmp_path / "old"
+    plan = path / "config.json" if unpacked else path
+    before = plan.read_bytes()
+    np.testing.assert_array_equal(answers(load_network(path)), answers(model))
+    assert plan.read_bytes() == before
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_an_old_file_need_not_say_who_wrote_it(tmp_path):
     path = tmp_path / "old.h5"
@@ -629,7 +691,20 @@ def written(content):
     return make
 
 
+def checkpoint_of_tensorflow(folder):
+    for name in ("checkpoint", "cp.ckpt.index", "cp.ckpt.data-00000-of-00001"):
+        (folder / name).write_bytes(b"\1")
+    return folder
+
+
 OTHERS = {
+    "checkpoint's folder": (checkpoint_of_tensorflow, "holds weights alone"),
+    "checkpoint": (
+        lambda folder: checkpoint_of_tensorflow(folder) / "cp.ckpt",
+        "there save the whole network",
+    ),
+    "PyTorch": (zipped("mnist_cnn/data.pkl", "mnist_cnn/version"), "weights alone"),
+    "Git LFS": (written(b"version https://git-lfs.github.com/spec/v1"), "lfs pull"),
     "SavedModel": (saved_model, "TFSMLayer"),
     "SavedModel's file": (inner_saved_model, "TFSMLayer"),
     "LiteRT": (lite, "tf.lite.Interpreter"),
@@ -711,6 +786,25 @@ def test_an_own_loss_is_named_and_may_be_given(tmp_path, capsys):
     np.testing.assert_array_equal(answers(loaded), answers(model))
     assert load_network(path, custom_objects={"own_loss": own_loss}).compiled
     assert not capsys.readouterr().out
+
+
+def scale_of(length):
+    class Scale(layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(length,))
+
+        def call(self, x):
+            return x * self.scale[0]
+
+    return Scale
+
+
+def test_own_code_that_has_changed_since_is_quoted(tmp_path):
+    path = tmp_path / "network.keras"
+    with_layer(scale_of(3)()).save(path)
+    sentence = message(path, custom_objects={"Scale": scale_of(5)})
+    assert "The shape of the target variable" in sentence
+    assert "objects could not be loaded" not in sentence
 
 
 def test_registered_code_needs_nothing(tmp_path):
