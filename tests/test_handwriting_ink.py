@@ -129,7 +129,25 @@ def strong_rules_at_an_angle(page):
     return np.minimum(page, 0.9 - 0.5 * turned)
 
 
+def desk_on_two_sides(page):
+    page[:90] = page[:, :120] = 0.25
+    return page
+
+
+def line_below(page):
+    page[440:445, 200:660] = 0.15
+    return page
+
+
+def line_through_its_foot(page):
+    page[400:404] = 0.4
+    return page
+
+
 SURROUNDINGS = [
+    desk_on_two_sides,
+    line_below,
+    line_through_its_foot,
     dark_rim,
     dark_rim_on_one_side,
     desk_around_a_turned_sheet,
@@ -162,15 +180,66 @@ def test_what_surrounds_a_digit_is_left_out(lay, digit):
         alone = digit_from_image(
             np.asarray(turned.rotate(5, Image.Resampling.BILINEAR, fillcolor=0.9))
         )
-    assert same(found, alone, 16 if "strong" in lay.__name__ else 8)
+    crossed = "strong" in lay.__name__ or "through" in lay.__name__
+    assert same(found, alone, 16 if crossed else 8)
 
 
-@pytest.mark.parametrize("digit", [0, 5, 7])
-def test_a_digit_that_fills_its_picture_is_left_whole(digit):
-    ink = draw(digit, pen=50)
+@pytest.mark.parametrize(
+    ("digit", "pen"), [(0, 50), (5, 50), (7, 50), *((digit, 8) for digit in range(10))]
+)
+def test_a_digit_that_fills_its_picture_is_left_whole(digit, pen):
+    ink = draw(digit, pen=pen)
     rows, columns = ndimage.find_objects((ink > 0.5).astype(int))[0]
     tight = on_paper(ink[rows, columns])
     assert same(digit_from_image(tight), digit_from_image(on_paper(ink)))
+
+
+@pytest.mark.parametrize("lay", [red_margin, dark_rim_on_one_side])
+def test_a_small_digit_on_a_large_page_is_found(lay):
+    page = on_paper(draw(5, 500, 250, 48, 5))
+    [(_, box)] = digits_from_image(lay(page))
+    assert box[0] > 490
+    assert box[3] < 310
+
+
+@pytest.mark.parametrize("left", [60, 300, 500])
+@pytest.mark.parametrize("top", [40, 200, 370])
+def test_a_digit_lies_anywhere_on_a_sheet_on_a_dark_desk(left, top):
+    page = on_paper(draw(5, left, top, 180))
+    desk = np.full((HEIGHT + 100, WIDTH + 80), 0.28)
+    desk[50:-50, 40:-40] = page
+    assert same(digit_from_image(desk), digit_from_image(page))
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+@pytest.mark.parametrize("n", [1, 2, 4, 5])
+def test_the_boxes_of_a_form_are_no_digits(n, scale):
+    form = np.full((264, 96 + 200 * n), 0.9)
+    for left in range(48, 48 + 200 * n, 200):
+        ink = draw(5, left + 50, 70, 110, 12, form.shape)
+        form = np.minimum(form, on_paper(ink))
+        form[32:232, left : left + 8] = form[32:232, left + 192 : left + 200] = 0.15
+        form[32:40, left : left + 200] = form[224:232, left : left + 200] = 0.15
+    small = np.asarray(Image.fromarray(np.uint8(255 * form)).reduce(scale))
+    boxes = [box for _, box in digits_from_image(small)]
+    assert len(boxes) == n
+    assert all(scale * (bottom - top) < 150 for _, top, _, bottom in boxes)
+
+
+@pytest.mark.parametrize("row", [[4, 2], [1, 1, 1], [4]])
+@pytest.mark.parametrize("tall", [160, 400])
+def test_an_underlined_row_stays_a_row(row, tall):
+    height = tall + 120
+    ink = np.zeros((height, WIDTH))
+    for i, digit in enumerate(row):
+        ink += draw(digit, 40 + 600 * i // len(row), 20, tall, 12, ink.shape)
+    page = on_paper(ink.clip(0, 1))
+    alone = digits_from_image(page)
+    page[-60:-55, 20:-20] = 0.15
+    underlined = digits_from_image(page)
+    assert len(alone) == len(underlined) == len(row)
+    for (one, _), (other, _) in zip(alone, underlined, strict=True):
+        assert same(one, other)
 
 
 def test_specks_beside_a_digit_at_the_rim_do_not_replace_it():
@@ -224,6 +293,25 @@ def test_two_tall_marks_stay_two(gap):
 def test_a_small_digit_beside_a_tall_one_stays_a_digit():
     page = on_paper(draw(7, 200) + draw(0, 420, 280, 130))
     assert len(digits_from_image(page)) == 2
+
+
+def test_lines_close_together_are_read_one_after_the_other():
+    places = [(left, top) for top in (40, 320) for left in (100, 450)]
+    ink = sum(draw(3, left, top, 260) for left, top in places)
+    boxes = [box for _, box in digits_from_image(on_paper(ink))]
+    assert [(box[0] > 400, box[1] > 300) for box in boxes] == [
+        (False, False),
+        (True, False),
+        (False, True),
+        (True, True),
+    ]
+
+
+def test_a_one_over_the_tail_of_a_two_stays_a_digit():
+    two = [[200, 220], [280, 160], [340, 240], [200, 400], [460, 400]]
+    one = [[410, 160], [410, 350]]
+    ink = draw_strokes([two, one], WIDTH, 24)[:HEIGHT] / 255
+    assert len(digits_from_image(on_paper(ink))) == 2
 
 
 @pytest.mark.parametrize("slope", [0, 40])

@@ -16,7 +16,8 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8)
 # of 255, which are less where the paper is bright.
 FAINT, LEVELS = 0.03, 5
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
-PHOTO = 224  # pixels; a smaller picture shows nothing but its digits
+PHOTO = 112  # pixels; a smaller picture shows nothing but its digits
+DESK = 0.5  # of the light on a sheet, at the most; a shadow takes less
 SPECK = 25  # times smaller than the largest mark
 HOLES = 4  # what looks like one digit has no more, even badly drawn
 MOST = 50  # separate marks; a picture with more shows no row of digits
@@ -30,6 +31,9 @@ def find_ink(grey, level=1 / 255):
     Raises PictureError if there is no ink.
     """
     faint = min(FAINT, LEVELS * level)
+    sheet = _find_lit_sheet(grey)
+    if sheet is not None:
+        return find_ink(np.where(sheet, grey, np.median(grey[sheet])), level)
     # Where ink seems to lie along a side, light that falls off to it may be the cause.
     for evened in (grey, grey / _slope_of_light(grey)):
         found = []
@@ -86,8 +90,21 @@ def _ink_narrower_than(width, grey, faint):
     full = np.percentile(ink[is_ink], 75)
     if full - none < max(faint, 4 * spread):
         return None
-    # Half the ink stays half: there are the edges.
-    return ((ink - none) / (full - none) * 2.5 - 0.75).clip(0, 1)
+    share = (ink - none) / (full - none)  # 0 on paper, 1 in full ink
+    # An edge rises from 0 to 1 between 0.3 and 0.7: half the ink stays half.
+    return ((share - 0.3) / 0.4).clip(0, 1)
+
+
+def _find_lit_sheet(grey):
+    """Return the inside of a written sheet on a dark desk, or None."""
+    is_lit = grey > _otsu(grey)
+    sides = is_lit[0], is_lit[-1], is_lit[:, 0], is_lit[:, -1]
+    if sum(side.mean() < 0.2 for side in sides) < 2:
+        return None
+    sheet = _find_sheet(is_lit)
+    if sheet is None or np.median(grey[~is_lit]) > DESK * np.median(grey[sheet]):
+        return None
+    return sheet
 
 
 def _find_sheet(ink):
@@ -177,10 +194,7 @@ def find_marks(ink, *, single):
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
-        ruled = _without_lines(mask)
-        # With no lines across, what goes up inside the picture may be a row of 1s.
-        mask = _without_lines(ruled.T, to_rim=ruled is mask).T
-        mask = _without_surroundings(mask)
+        mask = _without_surroundings(_without_lines(mask))
     labels = _label(mask)
     marks = _marks_of(labels)
     if len(marks) > MOST:
@@ -234,29 +248,56 @@ def _boxes_of(labels):
 # --- what is no digit ------------------------------------------------------------
 
 
-def _without_lines(mask, *, to_rim=False):
-    """Leave out the printed lines of ruled paper, at least three from left to right.
+def _without_lines(mask):
+    """Leave out the lines of ruled or squared paper, and one under digits."""
+    across = _lines_across(mask)
+    is_ruled = _count_lines(across) > 2
+    if is_ruled or _reach_beyond(across, mask & ~across):
+        mask = _take_out(mask, across)
+    upright = _lines_across(mask.T)
+    # On paper without rules, what goes up inside the picture may be a row of 1s.
+    if _count_lines(upright if is_ruled else upright[:, [0, -1]]) > 2:
+        mask = _take_out(mask.T, upright).T
+    return mask
 
-    Where asked, so many of them have to go on `to_rim`.
-    """
+
+def _lines_across(mask):
+    """Return the thin straight lines that go on for half the picture or more."""
     # They may be at an angle, by so much over half the picture.
     slack = max(mask.shape) // 60
     length = mask.shape[1] // 2
     if length <= slack:
-        return mask
+        return np.zeros_like(mask)
     runs = ndimage.maximum_filter1d(mask, slack, axis=0)
     runs = ndimage.minimum_filter1d(runs, length, axis=1)
     runs = ndimage.maximum_filter1d(runs, length, axis=1)
     # The wide strokes of a large digit are no lines.
-    runs &= ~_opening_down(runs, 3 * slack)
-    labels, n = ndimage.label(runs)
-    if to_rim:
-        n = len(set(labels[:, 0]) | set(labels[:, -1])) - 1  # 0 is where no line is
-    if n < 3:
-        return mask
-    rest = mask & ~runs
+    return runs & ~_opening_down(runs, 3 * slack)
+
+
+def _count_lines(lines):
+    """Return how many lines one crosses, at the most, from the top to the bottom."""
+    return np.diff(lines, axis=0, prepend=False).sum(axis=0).max() // 2
+
+
+def _reach_beyond(lines, rest):
+    """Tell whether lines go on to the left and to the right of all that is written."""
+    labels, _ = ndimage.label(rest, np.ones((3, 3)))
+    written = [mark for mark in _boxes_of(labels) if mark.length > max(rest.shape) / 25]
+    columns = np.flatnonzero(lines.any(axis=0))
+    if not (written and columns.size):
+        return False
+    room = np.ptp(columns) / 40
+    return all(
+        columns[0] + room < mark.left and mark.right < columns[-1] - room
+        for mark in written
+    )
+
+
+def _take_out(mask, lines):
+    rest = mask & ~lines
     # Where a stroke crosses a line, it goes on.
-    bridges = ~_opening_down(~rest, 2 * slack)
+    bridges = ~_opening_down(~rest, 2 * (max(mask.shape) // 60))
     return rest | (bridges & mask)
 
 
@@ -274,9 +315,12 @@ def _without_surroundings(mask):
     pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
     inner = [mark for mark in pieces if mark.numbers[0] not in at_rim]
     inner = [mark for mark in inner if mark.length > side / 25]
-    # One digit is a good part of the picture; less than that may be a blot.
-    if len(inner) < 3:
-        inner = [mark for mark in inner if mark.length > side / 12]
+    # One digit is a good part of the picture; less than that may be a blot, beside
+    # which only a desk, or a line along the picture, is no digit.
+    large = [mark for mark in inner if mark.length > side / 12]
+    may_be_blots = len(inner) < 3 and not large
+    if len(inner) < 3 and large:
+        inner = large
     if not inner:
         return mask
     # Half the width of each piece, where it is widest.
@@ -292,16 +336,40 @@ def _without_surroundings(mask):
             is_thumb = widest[number] > 2.5 * pen
             is_line = min(mark.height, mark.width) < mark.length / 8
             is_cut_off = mark.length < longest / 2
+            if may_be_blots:
+                is_line &= _is_margin(mark, mask.shape)
+                is_thumb = is_cut_off = False
             if is_desk or is_thumb or is_line or is_cut_off:
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
-            within = [other for other in pieces if mark.surrounds(other)]
-            if is_thin and any(other.length > mark.length / 4 for other in within):
+            within = [other for other in inner if mark.surrounds(other)]
+            is_frame = _is_rectangle(labels, mark)
+            if is_thin and any(
+                is_frame or other.length > mark.length / 4 for other in within
+            ):
                 dropped.append(number)
     if all(mark.numbers[0] in dropped for mark in inner):
         return mask
     return mask & ~np.isin(labels, dropped)
+
+
+def _is_margin(mark, shape):
+    """Tell whether a mark goes along a side of the picture, in the outer fifth."""
+    height, width = shape
+    if mark.height > 0.9 * height:
+        return mark.right < width / 5 or mark.left > 4 * width / 5
+    is_outer = mark.bottom < height / 5 or mark.top > 4 * height / 5
+    return mark.width > 0.9 * width and is_outer
+
+
+def _is_rectangle(labels, mark):
+    """Tell whether ink lies along all four sides of the box around a mark."""
+    box = labels[mark.top : mark.bottom, mark.left : mark.right]
+    own = np.isin(box, mark.numbers)
+    reach = max(2, mark.length // 30)
+    sides = own[:reach], own[-reach:], own[:, :reach].T, own[:, -reach:].T
+    return all(side.any(axis=0).mean() > 0.9 for side in sides)
 
 
 def _count_holes(mask):
@@ -316,10 +384,21 @@ def _count_holes(mask):
 def _join(marks, single):
     """Join the pieces of one digit, pair by pair, until none belong together."""
     for one, other in combinations(marks, 2):
-        if _belong_together(one, other, single):
-            rest = [mark for mark in marks if mark not in (one, other)]
+        rest = [mark for mark in marks if mark not in (one, other)]
+        if _belong_together(one, other, single) and (
+            single or not _are_two(one, other, rest)
+        ):
             return _join([*rest, one.join(other)], single)
     return marks
+
+
+def _are_two(one, other, rest):
+    """Tell whether two pieces are as tall as digits: as the rest, or as each other."""
+    shorter, taller = sorted([one.height, other.height])
+    beside = min(one.bottom, other.bottom) - max(one.top, other.top)
+    if beside > shorter / 2:  # and not one above the other
+        return shorter > 0.6 * taller
+    return bool(rest) and shorter > 0.6 * max(mark.height for mark in rest)
 
 
 def _belong_together(one, other, single):
