@@ -65,6 +65,12 @@ def test_answer_of_another_shape_is_refused_in_the_cell():
         DrawingPad(lambda digit: np.full((1, 10), 0.1))
 
 
+@pytest.mark.parametrize("numbers", [np.linspace(-9, 12, 10), np.full(10, np.nan)])
+def test_numbers_that_are_no_probabilities_are_refused_in_the_cell(numbers):
+    with pytest.raises(ValueError, match="has to end with softmax"):
+        DrawingPad(lambda digit: numbers)
+
+
 def test_answer_that_fails_later_is_said_on_the_pad():
     pad = DrawingPad(read_seven)
     pad.untouched = False

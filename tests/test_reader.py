@@ -264,6 +264,7 @@ def test_the_page_is_one_small_file(reader):
             [layers.BatchNormalization(axis=1), layers.Flatten(), layers.Dense(10)],
             "another axis",
         ),
+        ([layers.Flatten(), layers.Dense(10)], "gives no probabilities"),
     ],
 )
 def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):
@@ -271,6 +272,24 @@ def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):
     with pytest.raises(ValueError, match=words):
         reader_page(model, tmp_path / "reader.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def softmax_regression():
+    return keras.Sequential([keras.Input((784,)), layers.Dense(10, "softmax")])
+
+
+def test_a_network_whose_training_failed_is_refused(tmp_path):
+    model = softmax_regression()
+    model.set_weights([weights * np.nan for weights in model.get_weights()])
+    with pytest.raises(ValueError, match="holds NaN"):
+        reader_page(model, tmp_path / "reader.html")
+
+
+def test_a_quantized_network_is_refused(tmp_path):
+    model = softmax_regression()
+    model.quantize("int8")
+    with pytest.raises(ValueError, match="is quantized"):
+        reader_page(model, tmp_path / "reader.html")
 
 
 def test_a_network_without_an_input_is_told_to_name_one(tmp_path):
@@ -300,6 +319,16 @@ def test_make_reader_writes_the_page_of_a_saved_network(reader, tmp_path):
     assert 0.1 < float(threshold) < 1
     same = reader_page(reader[0], tmp_path / "same.html", float(threshold))
     assert written == same.read_text("utf-8")
+
+
+def test_make_reader_says_how_much_a_poor_network_reads(tmp_path, monkeypatch, capsys):
+    softmax_regression().save(tmp_path / "untrained.keras")
+    command = ["reader.py", str(tmp_path / "untrained.keras")]
+    command += ["--to", str(tmp_path / "reader.html")]
+    monkeypatch.setattr(sys, "argv", command)
+    runpy.run_path(str(ROOT / "scripts" / "reader.py"))["main"]()
+    said = capsys.readouterr().out
+    assert re.search(r"reads \d+% of 5,000 held-out images: was it trained", said)
 
 
 def test_make_reader_says_in_a_sentence_what_is_no_network(tmp_path, monkeypatch):

@@ -41,7 +41,8 @@ class DrawingPad(anywidget.AnyWidget):
     Raises
     ------
     ValueError
-        If `read` does not return ten numbers. While somebody draws, the pad says so.
+        If `read` does not return ten probabilities. While somebody draws, the pad says
+        it.
 
     Examples
     --------
@@ -101,6 +102,11 @@ class DrawingPad(anywidget.AnyWidget):
             raise ValueError(
                 f"read returned shape {probabilities.shape}, where ten probabilities "
                 "are needed: take one row of what predict returns, with [0]."
+            )
+        if not (probabilities.min() >= 0 and abs(probabilities.sum() - 1) < 1e-3):
+            raise ValueError(
+                "read returned numbers that are no probabilities: the network has to "
+                "end with softmax."
             )
         return probabilities.round(4).tolist()
 

@@ -56,8 +56,8 @@ def reader_page(model, path, threshold=0):
     Raises
     ------
     ValueError
-        If the network is no Sequential, holds another layer or an unusual setting of
-        one, or takes or gives something else.
+        If the network is no Sequential, holds another layer, an unusual setting of one
+        or NaN, or takes or gives something else.
 
     Examples
     --------
@@ -98,6 +98,12 @@ def _describe(model):
             "needs 28×28 pixels in, and ten probabilities out."
         )
     steps = [step for layer in model.layers for step in _describe_layer(layer)]
+    if steps[-1].get("name") != "softmax":
+        raise ValueError(
+            "this network gives no probabilities: model.add(keras.layers.Softmax())."
+        )
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise ValueError("this network holds NaN: its training failed, train it anew.")
     # The arrays go one after the other into one; each step says where its own lie.
     arrays = []
     first = 0
@@ -165,6 +171,8 @@ def _check(layer):
         problem = "has the channels first"
     elif getattr(layer, "axis", -1) not in (-1, len(layer.input.shape) - 1):
         problem = "normalises along another axis than the last"
+    elif getattr(layer, "quantization_mode", None):
+        problem = "is quantized"
     elif kind is layers.Dense and len(layer.input.shape) != 2:
         problem = "takes images that are not flat, without Flatten before it"
     else:
