@@ -9,8 +9,7 @@ import sys
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 MARKERS = "osD^vP"
@@ -64,16 +63,8 @@ def description(figure):
     >>> description(plt.figure(figsize=(2, 1)))
     '<Figure size 200x100 with 0 Axes>'
     """
-    return " ".join(_sentences(figure)) or repr(figure)
-
-
-def _sentences(part):
-    """Yield the sentences on a part of a figure, then those on the parts in it."""
-    for child in part.get_children():
-        if isinstance(child, _Sentence):
-            yield child.get_label()
-        elif isinstance(child, (Axes, SubFigure)):
-            yield from _sentences(child)
+    sentences = [artist.get_label() for artist in figure.findobj(_Sentence)]
+    return " ".join(sentences) or repr(figure)
 
 
 def new_axes(size, ax=None):

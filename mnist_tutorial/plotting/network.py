@@ -63,11 +63,11 @@ def plot_tiles(stack, *, columns=8, title=None, ax=None):
         raise ValueError(f"a stack of shape (height, width, n), not {stack.shape}")
     height, width, n = stack.shape
     rows, columns = base.rows_and_columns(n, columns)
-    # NaN is not drawn: a rim right of and below each tile, and the last row's rest.
-    tiles = np.full((rows * columns, height + 1, width + 1), np.nan)
-    tiles[:n, :-1, :-1] = np.moveaxis(stack, -1, 0)
-    grid = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    grid = grid.reshape(rows * (height + 1), -1)[:-1, :-1]
+    # NaN is not drawn: it parts the tiles, and fills the rest of the last row.
+    grid = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), np.nan)
+    for i in range(n):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        grid[top : top + height, left : left + width] = stack[..., i]
     ax = base.new_axes((7, min(7 * grid.shape[0] / grid.shape[1] + 0.4, 8)), ax)
     top = max(np.abs(stack).max(), 1e-9)
     signed = stack.min() < 0

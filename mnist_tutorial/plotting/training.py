@@ -28,15 +28,17 @@ def plot_history(histories, *, metric="loss", ax=None):
     >>> [line.get_label() for line in ax.lines]
     ['training', 'validation']
     """
-    histories = getattr(histories, "history", histories)
-    if not isinstance(histories, dict) or not histories:
+    given = _curves(histories)
+    if not isinstance(given, dict) or not given:
         raise ValueError(
-            f"no history to draw in {histories!r:.60}: give what fit returned, or a "
-            "dict of such by name"
+            f"no history to draw in {given!r:.60}: give what fit returned, or a dict "
+            "of such by name"
         )
-    models = {name: getattr(h, "history", h) for name, h in histories.items()}
-    if not any(isinstance(history, dict) for history in models.values()):
-        models = {"": histories}  # one alone, without a name
+    # A metric holds a sequence; a model holds a dict of metrics.
+    if any(isinstance(_curves(value), dict) for value in given.values()):
+        models = {name: _curves(history) for name, history in given.items()}
+    else:
+        models = {"": given}  # one alone, without a name
     for history in models.values():
         if np.size(history.get(metric, ())) == 0:
             known = ", ".join(history) or "nothing"
@@ -68,3 +70,8 @@ def plot_history(histories, *, metric="loss", ax=None):
     span = f"{most} epochs" if most > 1 else "one epoch"
     base.describe(ax, f"{metric.capitalize()} over {span}: {'; '.join(spoken)}.")
     return ax
+
+
+def _curves(history):
+    """Return what ``fit`` kept, by metric, whether it comes in a History or not."""
+    return getattr(history, "history", history)
