@@ -62,9 +62,9 @@ _IMAGES += "255 * x if the highest is 1, x.transpose(2, 0, 1) if n comes last."
 _LABELS = "MNIST's labels are uint8 of 0 to 9, shape (n,): save "
 _LABELS += "y.argmax(axis=1) if they are one-hot, y[:, 0] from QMNIST, "
 _LABELS += "y.astype('uint8') if they are texts."
-# What may hold digits, and what was meant to, by its name.
+# What may hold digits, by its name, and what lies beside them.
 _SOUNDS = re.compile("mnist|train|t10k|test")
-_DATA = re.compile(r"\.(np[yz]|gz|zip|csv|pkl|pickle|html?|mat)$|ubyte|^[^.]+$")
+_BESIDE = re.compile(r"\.(py|ipynb|md|txt|json|pdf|png|jpe?g|h5|keras|pt)$")
 # Programs and browsers change names: train-images.idx3-ubyte, train_images.npy,
 # train-images-idx3-ubyte (1).gz, test-labels-idx1-ubyte - Copy.
 _ENDS = re.compile(r"(\.gz|\.npy|\.bin| ?\(\d+\)|[- ]\d+|( -)? copy)+$")
@@ -183,7 +183,7 @@ def _refuse(path, names, files, missing):
     """Say why the four arrays are not in the files at a path."""
     for file in files:
         # What may have been meant is worth a word, if it is no array.
-        if file == path or _DATA.search(file.name.lower()):
+        if file == path or not _BESIDE.search(file.name.lower()):
             _parse(file)
     if names == [str(path)]:
         raise complaint(path, "is a single array, not all four", _FOUR)

@@ -12,7 +12,6 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
@@ -150,7 +149,7 @@ def _find(source):
     if text in ("", "stand-in"):
         return text
     if text.startswith("file:"):
-        text = url2pathname(urlsplit(text).path)
+        text = url2pathname("/" + text.removeprefix("file:").lstrip("/"))
     # Two letters at least: C:/ is a drive.
     if re.match(r"[A-Za-z]\w+:/", text):
         cure = "Download it first, then set MNIST_TUTORIAL_DATA to the file."
@@ -218,7 +217,9 @@ def _load_cached():
     """Load MNIST from this package's cache or from Keras's, or return None."""
     keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
     # Browsers number what is downloaded again: mnist (1).npz.
-    found = sorted(Path(keras, "datasets").glob("mnist*.npz"), reverse=True)
+    found = sorted(
+        Path(keras, "datasets").glob("mnist*.npz"), key=lambda p: len(p.name)
+    )
     for place in (_cache() / "mnist.npz", *found):
         try:
             if os.path.exists(place):

@@ -34,8 +34,8 @@ _FOREIGN = {
     rb"version https://git-lfs": "is a pointer of Git LFS: git lfs pull fetches more.",
 }
 _WEIGHTS = (
-    "holds weights alone, and not in the way of today's Keras. Load it where it was "
-    "made, and there save the whole network with model.save."
+    "holds weights alone, in TensorFlow's way. Load it where it was made, and there "
+    "save the whole network with model.save."
 )
 # What a damaged file makes zip, HDF5 and JSON raise, and one not understood, Keras.
 _FAULTS = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError)
@@ -155,10 +155,12 @@ def _look_into(path, folder):
         return json.loads((folder / "metadata.json").read_bytes())["keras_version"]
     if "saved_model.pb" in names:
         raise NetworkFileError(f"{path} {_SERVED}")
-    # TensorFlow's checkpoints, and PyTorch's.
-    is_pickled = any((folder / name / "data.pkl").exists() for name in names)
-    if is_pickled or any(name.endswith(".index") for name in names):
+    if any(".data-00000-of-" in name for name in names):
         raise NetworkFileError(f"{path} {_WEIGHTS}")
+    if any((folder / name / "data.pkl").exists() for name in names):
+        raise NetworkFileError(
+            f"{path} is PyTorch's. Build the network with Keras, and copy the weights."
+        )
     raise NetworkFileError(
         f"{path} is a folder or zip file around {', '.join(names[:3]) or 'nothing'}. "
         "Name what Keras saved; what lies in a zip file has to be unpacked first."
@@ -210,11 +212,13 @@ def _renewed(part):
         config = {"build_input_shape": first.get("batch_input_shape"), **config}
     if isinstance(config, dict) and kind != "InputLayer":
         config = {k: v for k, v in config.items() if k != "batch_input_shape"}
-        if isinstance(config.get("axis"), list):
-            (config["axis"],) = config["axis"]
+        axis = config.get("axis")
+        if isinstance(axis, list) and len(axis) == 1:
+            config["axis"] = axis[0]
         part["config"] = config
-    if str(part.get("module")).startswith("keras.src.engine."):
-        part["module"] = part["module"].replace("engine", "models")
+    if isinstance(part.get("module"), str):
+        engine = r"^keras\.(src\.)?engine\."
+        part["module"] = re.sub(engine, "keras.src.models.", part["module"])
     return {key: _renewed(value) for key, value in part.items()}
 
 

@@ -62,8 +62,8 @@ def choose_threshold(model, digits):
     right = np.mean(p.argmax(axis=1) == labels[-5000:])
     if right < 0.9:
         print(
-            f"This network reads {right:.0%} of {len(held_out):,} held-out images: was "
-            "it trained on light digits on a dark ground, from 0 to 1?"
+            f"This network reads {right:.0%} of {len(held_out):,} held-out images of "
+            f"{digits.name}: was it trained on light digits on a dark ground, 0 to 1?"
         )
     return np.quantile(p.max(axis=1), 1 - KEPT)
 

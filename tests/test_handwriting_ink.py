@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -185,13 +186,60 @@ def test_what_surrounds_a_digit_is_left_out(lay, digit):
 
 
 @pytest.mark.parametrize(
-    ("digit", "pen"), [(0, 50), (5, 50), (7, 50), *((digit, 8) for digit in range(10))]
+    ("digit", "pen"),
+    [(0, 50), (5, 50), (7, 50), *itertools.product(range(10), (5, 8))],
 )
 def test_a_digit_that_fills_its_picture_is_left_whole(digit, pen):
     ink = draw(digit, pen=pen)
     rows, columns = ndimage.find_objects((ink > 0.5).astype(int))[0]
     tight = on_paper(ink[rows, columns])
     assert same(digit_from_image(tight), digit_from_image(on_paper(ink)))
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_no_stroke_of_a_digit_is_taken_for_a_line(digit):
+    """On a picture that is upright, a stroke is often half as wide as the picture."""
+    high = on_paper(draw(digit, 60, 250, 240, 16, (800, 360)))
+    assert same(digit_from_image(high), clean_page(digit)[1], 4)
+
+
+def test_a_blot_does_not_replace_the_digit_that_fills_the_picture():
+    page = np.full((300, 200), 0.9)
+    seven = draw_strokes([[[0, 6], [194, 6]], [[190, 6], [70, 294]]], 300, 14)[:, :200]
+    page = on_paper(np.maximum(seven / 255, 0))
+    page[200:214, 20:34] = 0.15
+    [(_, box)] = digits_from_image(page)
+    assert box[3] - box[1] > 280
+
+
+def test_ones_from_rim_to_rim_of_a_small_picture_are_digits():
+    page = np.full((60, 150), 0.9)
+    page[:, 30:34] = page[:, 75:79] = page[:, 120:124] = 0.15
+    assert len(digits_from_image(page)) == 3
+
+
+def test_a_square_zero_with_a_dot_is_one_digit():
+    page = np.full((360, 360), 0.9)
+    page[30:330, 30:330] = 0.15
+    page[38:322, 38:322] = 0.9
+    page[164:196, 164:196] = 0.15
+    [(_, box)] = digits_from_image(page)
+    assert box[2] - box[0] == 300
+
+
+def test_a_sheet_with_nothing_but_lines_is_refused():
+    page = np.full((HEIGHT, WIDTH), 0.9)
+    page[25::60] = page[26::60] = 0.35
+    with pytest.raises(PictureError, match="shows no digit, only lines"):
+        digits_from_image(page)
+
+
+def test_a_narrow_field_on_a_dark_screen_is_read_or_refused():
+    page = np.full((240, 800), 0.1)
+    page[104:136, 40:760] = 0.9
+    page[112:128, 100:700:40] = 0.1
+    with contextlib.suppress(PictureError):
+        assert digits_from_image(page)
 
 
 @pytest.mark.parametrize("lay", [red_margin, dark_rim_on_one_side])
@@ -292,6 +340,12 @@ def test_two_tall_marks_stay_two(gap):
 
 def test_a_small_digit_beside_a_tall_one_stays_a_digit():
     page = on_paper(draw(7, 200) + draw(0, 420, 280, 130))
+    assert len(digits_from_image(page)) == 2
+
+
+def test_a_crease_through_a_row_parts_no_digit():
+    page = on_paper(draw(3, 100) + draw(8, 450))
+    page[296:304] = 0.9
     assert len(digits_from_image(page)) == 2
 
 

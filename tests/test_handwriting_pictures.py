@@ -278,7 +278,7 @@ def test_an_open_file_is_read(tmp_path):
         ({"name": "p.png"}, "is a dict, where numbers are needed: take the part"),
         ((127.0, np.zeros((9, 9))), "is a tuple.*take the part"),
         (None, "is a NoneType.*whether its file was found"),
-        ("x" * 5000, "^The picture is a long text"),
+        ("x" * 5000, "^The picture is no file: check the spelling"),
         ("data:image/png;base64,bm8=", "is no picture that can be read"),
         (b"", "no picture that can be read"),
         (b"no picture", "no picture that can be read"),

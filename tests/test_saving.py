@@ -565,6 +565,10 @@ def functional(plan):
     plan["module"] = "keras.src.engine.functional"
 
 
+def functional_of_2_12(plan):
+    plan["module"] = "keras.engine.functional"
+
+
 @pytest.mark.parametrize("unpacked", [False, True])
 @pytest.mark.parametrize(
     "change",
@@ -573,11 +577,12 @@ def functional(plan):
         normalised_along_a_list,
         mixed_precision,
         functional,
+        functional_of_2_12,
     ],
 )
 def test_a_keras_file_of_keras_2_is_read(change, unpacked, tmp_path):
     model = build()
-    if change is functional:
+    if change in (functional, functional_of_2_12):
         model = keras.Model(model.inputs, model.outputs)
     path = tmp_path / "old.keras"
     model.save(path)
@@ -703,7 +708,7 @@ OTHERS = {
         lambda folder: checkpoint_of_tensorflow(folder) / "cp.ckpt",
         "there save the whole network",
     ),
-    "PyTorch": (zipped("mnist_cnn/data.pkl", "mnist_cnn/version"), "weights alone"),
+    "PyTorch": (zipped("mnist_cnn/data.pkl", "mnist_cnn/version"), "is PyTorch's"),
     "Git LFS": (written(b"version https://git-lfs.github.com/spec/v1"), "lfs pull"),
     "SavedModel": (saved_model, "TFSMLayer"),
     "SavedModel's file": (inner_saved_model, "TFSMLayer"),

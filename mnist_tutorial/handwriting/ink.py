@@ -16,7 +16,9 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8)
 # of 255, which are less where the paper is bright.
 FAINT, LEVELS = 0.03, 5
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
-PHOTO = 112  # pixels; a smaller picture shows nothing but its digits
+# Pixels: a small picture shows nothing but digits, a larger one perhaps its frame or
+# a stroke of a neighbour, and a photo whatever lies around.
+SMALL, PHOTO = 112, 224
 DESK = 0.5  # of the light on a sheet, at the most; a shadow takes less
 SPECK = 25  # times smaller than the largest mark
 HOLES = 4  # what looks like one digit has no more, even badly drawn
@@ -121,6 +123,8 @@ def _find_sheet(ink):
     if not any(_fills_its_box(filled, angle) for angle in range(-40, 50, 5)):
         return None
     inside = ndimage.binary_erosion(filled, iterations=2)
+    if not inside.any():
+        return None
     return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
 
 
@@ -194,7 +198,9 @@ def find_marks(ink, *, single):
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
-        mask = _without_surroundings(_without_lines(mask))
+        mask = _without_lines(mask)
+    if max(mask.shape) > SMALL:
+        mask = _without_surroundings(mask)
     labels = _label(mask)
     marks = _marks_of(labels)
     if len(marks) > MOST:
@@ -213,6 +219,8 @@ def find_marks(ink, *, single):
                 "digits alone, filling the frame with paper."
             )
         found.append((own, box))
+    if not found:
+        raise PictureError("shows no digit, only lines.")
     return found
 
 
@@ -252,7 +260,7 @@ def _without_lines(mask):
     """Leave out the lines of ruled or squared paper, and one under digits."""
     across = _lines_across(mask)
     is_ruled = _count_lines(across) > 2
-    if is_ruled or _reach_beyond(across, mask & ~across):
+    if is_ruled or _lie_below(across, mask):
         mask = _take_out(mask, across)
     upright = _lines_across(mask.T)
     # On paper without rules, what goes up inside the picture may be a row of 1s.
@@ -277,21 +285,29 @@ def _lines_across(mask):
 
 def _count_lines(lines):
     """Return how many lines one crosses, at the most, from the top to the bottom."""
-    return np.diff(lines, axis=0, prepend=False).sum(axis=0).max() // 2
+    changes = np.diff(lines, axis=0, prepend=False).sum(axis=0)
+    return (changes.max() + 1) // 2
 
 
-def _reach_beyond(lines, rest):
-    """Tell whether lines go on to the left and to the right of all that is written."""
-    labels, _ = ndimage.label(rest, np.ones((3, 3)))
-    written = [mark for mark in _boxes_of(labels) if mark.length > max(rest.shape) / 25]
-    columns = np.flatnonzero(lines.any(axis=0))
-    if not (written and columns.size):
+def _lie_below(lines, mask):
+    """Tell whether lines are drawn for digits to stand on, and are no part of one.
+
+    They go on to both sides of all that is written. They go from rim to rim, and may
+    touch it, or lie below it, apart.
+    """
+    rows, columns = np.flatnonzero(lines.any(axis=1)), np.flatnonzero(lines.any(axis=0))
+    labels, _ = ndimage.label(mask & ~lines, np.ones((3, 3)))
+    written = [mark for mark in _boxes_of(labels) if mark.length > max(mask.shape) / 25]
+    if not (written and rows.size):
         return False
-    room = np.ptp(columns) / 40
-    return all(
+    width = mask.shape[1]
+    to_rims = columns[0] < width / 50 and columns[-1] > width - width / 50
+    room = np.ptp(columns) / (15 if to_rims else 40)
+    is_wider = all(
         columns[0] + room < mark.left and mark.right < columns[-1] - room
         for mark in written
     )
+    return is_wider and (to_rims or rows[0] > max(mark.bottom for mark in written))
 
 
 def _take_out(mask, lines):
@@ -307,7 +323,11 @@ def _opening_down(mask, length):
 
 
 def _without_surroundings(mask):
-    """Leave out desk, margin, thumb and frame, unless nothing else is left."""
+    """Leave out desk, margin, thumb and frame, unless nothing else is left.
+
+    On a picture too small for a photo, what touches the rim may be a stroke, unless it
+    goes along it or is short.
+    """
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
     side = max(mask.shape)
     rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
@@ -328,15 +348,17 @@ def _without_surroundings(mask):
     widest = ndimage.maximum(depth, labels, range(labels.max() + 1))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
     longest = max(mark.length for mark in inner)
+    is_photo = side > PHOTO
     dropped = []
     for mark in pieces:
         number = mark.numbers[0]
         if number in at_rim:
             is_desk = max((rim == number).mean() for rim in rims) > 0.5
-            is_thumb = widest[number] > 2.5 * pen
-            is_line = min(mark.height, mark.width) < mark.length / 8
+            is_thumb = is_photo and widest[number] > 2.5 * pen
+            is_line = is_photo and min(mark.height, mark.width) < mark.length / 8
             is_cut_off = mark.length < longest / 2
             if may_be_blots:
+                is_desk &= widest[number] > side / 12
                 is_line &= _is_margin(mark, mask.shape)
                 is_thumb = is_cut_off = False
             if is_desk or is_thumb or is_line or is_cut_off:
@@ -344,7 +366,7 @@ def _without_surroundings(mask):
         else:
             is_thin = widest[number] < mark.length / 20
             within = [other for other in inner if mark.surrounds(other)]
-            is_frame = _is_rectangle(labels, mark)
+            is_frame = _is_row_of_boxes(labels, mark)
             if is_thin and any(
                 is_frame or other.length > mark.length / 4 for other in within
             ):
@@ -363,13 +385,15 @@ def _is_margin(mark, shape):
     return mark.width > 0.9 * width and is_outer
 
 
-def _is_rectangle(labels, mark):
-    """Tell whether ink lies along all four sides of the box around a mark."""
+def _is_row_of_boxes(labels, mark):
+    """Tell whether ink lies along all four sides of a mark, and parts its inside."""
     box = labels[mark.top : mark.bottom, mark.left : mark.right]
     own = np.isin(box, mark.numbers)
     reach = max(2, mark.length // 30)
     sides = own[:reach], own[-reach:], own[:, :reach].T, own[:, -reach:].T
-    return all(side.any(axis=0).mean() > 0.9 for side in sides)
+    return all(side.any(axis=0).mean() > 0.9 for side in sides) and (
+        _count_holes(own) > 1
+    )
 
 
 def _count_holes(mask):
@@ -384,10 +408,10 @@ def _count_holes(mask):
 def _join(marks, single):
     """Join the pieces of one digit, pair by pair, until none belong together."""
     for one, other in combinations(marks, 2):
+        if not _belong_together(one, other, single):
+            continue
         rest = [mark for mark in marks if mark not in (one, other)]
-        if _belong_together(one, other, single) and (
-            single or not _are_two(one, other, rest)
-        ):
+        if single or not _are_two(one, other, rest):
             return _join([*rest, one.join(other)], single)
     return marks
 
@@ -398,7 +422,10 @@ def _are_two(one, other, rest):
     beside = min(one.bottom, other.bottom) - max(one.top, other.top)
     if beside > shorter / 2:  # and not one above the other
         return shorter > 0.6 * taller
-    return bool(rest) and shorter > 0.6 * max(mark.height for mark in rest)
+    # Half an 8 or a 3 is about as wide as it is high.
+    are_upright = all(mark.height > 1.2 * mark.width for mark in (one, other))
+    is_tall = rest and shorter > 0.6 * max(mark.height for mark in rest)
+    return bool(is_tall and are_upright)
 
 
 def _belong_together(one, other, single):

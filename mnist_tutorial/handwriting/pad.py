@@ -103,10 +103,11 @@ class DrawingPad(anywidget.AnyWidget):
                 f"read returned shape {probabilities.shape}, where ten probabilities "
                 "are needed: take one row of what predict returns, with [0]."
             )
-        if not (probabilities.min() >= 0 and abs(probabilities.sum() - 1) < 1e-3):
+        if not (probabilities.min() >= 0 and abs(probabilities.sum() - 1) < 0.01):
             raise ValueError(
-                "read returned numbers that are no probabilities: the network has to "
-                "end with softmax."
+                "read returned numbers that are no probabilities, with the sum "
+                f"{probabilities.sum():.3g}: the network has to end with softmax, and "
+                "hold no NaN."
             )
         return probabilities.round(4).tolist()
 

@@ -8,7 +8,6 @@ import os
 import struct
 import warnings
 import zlib
-from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -55,8 +54,6 @@ def read_grey(image):
         )
     except Image.DecompressionBombError as error:
         problem = f"is too large to be read ({error}): make it smaller, or crop it."
-    except AssertionError:  # Pillow's, of a file that it let go
-        problem = "is closed: use it inside its with, or give its path."
     except DAMAGED as error:
         problem = f"cannot be decoded ({error}): it may be damaged or cut off."
     raise PictureError(f"{name_of(image)} {problem}")
@@ -78,12 +75,10 @@ def _open(image):
         case str() if image.startswith("data:"):  # as a web page's canvas gives it
             image = io.BytesIO(base64.b64decode(image.partition(",")[2]))
         case str() | os.PathLike():
-            if len(str(image)) > 3000:
-                raise PictureError("is a long text, and not the name of a file.")
             if str(image).startswith(("http://", "https://")):
                 raise PictureError("is an address: download the picture, then name it.")
-            image = Path(image).expanduser()
-            if not image.is_file():
+            image = os.path.expanduser(image)
+            if not os.path.isfile(image):
                 raise PictureError("is no file: check the spelling and the folder.")
         case _ if not hasattr(image, "read"):
             return _as_picture(_as_array(image))
@@ -101,6 +96,9 @@ def _formats():
 
 
 def _read(picture, *, may_change):
+    # Pillow lets go of the file before the pixels are read.
+    if getattr(picture, "tile", None) and picture.fp is None:
+        raise PictureError("is closed: use it inside its with, or give its path.")
     width, height = picture.size
     _check_size(width, height)
     # A phone's JPEG may hold a second picture, such as a map of distances.
@@ -145,11 +143,12 @@ def _refuse_flat(array):
     reshape = f"image.reshape({side}, {side})"
     if array.size != max(array.shape, default=0) or side < 2:
         return
+    fourth = array.ravel()[3::4]  # perhaps how opaque each pixel is
     if side**2 == array.size - 1:
         reshape = f"image.ravel()[1:].reshape({side}, {side}), without the label"
     elif side**2 != array.size:
         return
-    elif side % 2 == 0 and np.ptp(array.ravel()[3::4]) == 0:
+    elif side % 2 == 0 and 0 < fourth.min() == fourth.max():
         reshape += f", or, of four channels, image.reshape({side // 2}, {side // 2}, 4)"
     raise PictureError(
         f"is flat, of shape {array.shape}: give it its rows back, with {reshape}."

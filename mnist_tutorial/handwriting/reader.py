@@ -100,7 +100,8 @@ def _describe(model):
     steps = [step for layer in model.layers for step in _describe_layer(layer)]
     if steps[-1].get("name") != "softmax":
         raise ValueError(
-            "this network gives no probabilities: model.add(keras.layers.Softmax())."
+            "this network gives no probabilities: its last layer needs the activation "
+            "softmax, or none and a Softmax after it."
         )
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise ValueError("this network holds NaN: its training failed, train it anew.")

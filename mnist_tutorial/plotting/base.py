@@ -120,7 +120,7 @@ def as_digits(labels):
 def as_probabilities(values):
     """Return ten probabilities as an array, or raise ValueError if they are none."""
     p = np.asarray(values, float)
-    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=1e-3):
+    if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=0.01):
         raise ValueError(
             f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
         )
