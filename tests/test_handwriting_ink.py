@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_tutorial.handwriting import (
@@ -216,6 +216,55 @@ def test_ones_from_rim_to_rim_of_a_small_picture_are_digits():
     page = np.full((60, 150), 0.9)
     page[:, 30:34] = page[:, 75:79] = page[:, 120:124] = 0.15
     assert len(digits_from_image(page)) == 3
+
+
+def test_a_one_flush_with_a_side_of_a_small_picture_is_a_digit():
+    page = np.full((60, 150), 0.9)
+    page[:, :5] = page[10:50, 70:75] = page[10:50, 130:135] = 0.15
+    assert len(digits_from_image(page)) == 3
+
+
+@pytest.mark.parametrize("side", [200, 600])
+@pytest.mark.parametrize("flag", [3, 32])
+def test_no_part_of_a_five_in_a_small_picture_is_dropped(flag, side):
+    body = [[70, 20], [66, 85], [110, 80], [140, 110], [130, 150], [95, 168], [60, 155]]
+    strokes = np.array(body), np.array([[80, flag], [130, flag]])
+    ink = draw_strokes([side / 200 * s for s in strokes], side, side / 25) / 255
+    [(_, (_, top, _, bottom))] = digits_from_image(on_paper(ink))
+    assert bottom - top > 0.7 * side
+
+
+def test_bars_at_the_sides_take_nothing_of_what_is_between():
+    page = np.zeros((200, 800))
+    sevens = [[[x, 8], [x + 90, 8], [x + 40, 178]] for x in (150, 350, 550)]
+    page = draw_strokes(sevens, 800, 12)[:200] / 255
+    page = on_paper(page)
+    page[:, :20] = page[:, -20:] = 0.1
+    boxes = [box for _, box in digits_from_image(page)]
+    assert len(boxes) == 3
+    assert all(top < 6 for _, top, _, _ in boxes)
+
+
+def test_the_foot_of_a_two_that_lies_apart_stays():
+    two = [[50, 80], [75, 35], [120, 20], [165, 35], [185, 80], [160, 140], [60, 262]]
+    ink = draw_strokes([two, [[34, 276], [204, 276]]], 300, 8)[:, :240] / 255
+    [(_, box)] = digits_from_image(on_paper(ink))
+    assert box[3] > 270
+
+
+def test_a_crease_through_two_ones_parts_neither():
+    page = np.full((HEIGHT, WIDTH), 0.9)
+    page[150:450, 300:320] = page[150:450, 450:470] = 0.1
+    page[292:308] = 0.9
+    assert len(digits_from_image(page)) == 2
+
+
+def test_a_nine_of_loop_and_hook_is_one_digit():
+    page = Image.new("L", (WIDTH, HEIGHT), 230)
+    pen = ImageDraw.Draw(page)
+    pen.ellipse([262, 177, 383, 338], outline=25, width=16)
+    pen.line([(418, 180), (412, 320), (385, 400), (300, 424)], 25, 16, "curve")
+    assert len(digits_from_image(page)) == 1
 
 
 def test_a_square_zero_with_a_dot_is_one_digit():

@@ -16,8 +16,8 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8)
 # of 255, which are less where the paper is bright.
 FAINT, LEVELS = 0.03, 5
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
-# Pixels: a small picture shows nothing but digits, a larger one perhaps its frame or
-# a stroke of a neighbour, and a photo whatever lies around.
+# Pixels, after reading (28 and 56 become 112): a small picture shows nothing but
+# digits, a larger one perhaps a frame too, and a photo whatever lies around.
 SMALL, PHOTO = 112, 224
 DESK = 0.5  # of the light on a sheet, at the most; a shadow takes less
 SPECK = 25  # times smaller than the largest mark
@@ -43,7 +43,7 @@ def find_ink(grey, level=1 / 255):
             ink = _ink_narrower_than(width, evened, faint)
             if ink is None:
                 continue
-            sheet = _find_sheet(ink)
+            sheet = _find_sheet(ink > 0.5)
             if sheet is not None:
                 # What lies beyond it becomes paper, and all begins anew.
                 return find_ink(np.where(sheet, grey, np.median(grey[sheet])), level)
@@ -99,6 +99,8 @@ def _ink_narrower_than(width, grey, faint):
 
 def _find_lit_sheet(grey):
     """Return the inside of a written sheet on a dark desk, or None."""
+    if max(grey.shape) <= PHOTO:
+        return None
     is_lit = grey > _otsu(grey)
     sides = is_lit[0], is_lit[-1], is_lit[:, 0], is_lit[:, -1]
     if sum(side.mean() < 0.2 for side in sides) < 2:
@@ -109,10 +111,10 @@ def _find_lit_sheet(grey):
     return sheet
 
 
-def _find_sheet(ink):
-    """Return the inside of a written sheet that was taken for ink, or None."""
-    step = max(1, max(ink.shape) // PAPER)
-    small = ink[::step, ::step] > 0.5
+def _find_sheet(mask):
+    """Return the inside of the largest piece, if that is a written sheet, or None."""
+    step = max(1, max(mask.shape) // PAPER)
+    small = mask[::step, ::step]
     labels, _ = ndimage.label(small)
     # The largest piece; all of the picture, where there is no ink.
     whole = labels == np.bincount(labels[small], minlength=1).argmax()
@@ -122,10 +124,13 @@ def _find_sheet(ink):
         return None
     if not any(_fills_its_box(filled, angle) for angle in range(-40, 50, 5)):
         return None
-    inside = ndimage.binary_erosion(filled, iterations=2)
-    if not inside.any():
+    # Away from its own sides, not from those of the picture.
+    inside = ndimage.binary_erosion(filled, iterations=2, border_value=1)
+    if inside.all() or not inside.any():
         return None
-    return inside.repeat(step, axis=0).repeat(step, axis=1)[: len(ink), : ink.shape[1]]
+    return inside.repeat(step, axis=0).repeat(step, axis=1)[
+        : len(mask), : mask.shape[1]
+    ]
 
 
 def _fills_its_box(mask, angle):
@@ -183,10 +188,6 @@ class _Mark:
             right=max(self.right, other.right),
         )
 
-    def surrounds(self, other):
-        is_across = self.left < other.left and other.right < self.right
-        return is_across and self.top < other.top and other.bottom < self.bottom
-
 
 def find_marks(ink, *, single):
     """Find the marks that may be digits, and leave out what surrounds them.
@@ -194,7 +195,7 @@ def find_marks(ink, *, single):
     Takes what `find_ink` returns, and whether one digit is meant: then larger pieces
     are taken for one. Returns a list of (mask, (rows, columns)), line by line, each
     from left to right: the box of each mark, as slices, and which pixels there are its
-    own. Raises PictureError if there are too many marks, or one full of holes.
+    own. Raises PictureError if there are no marks, too many, or one full of holes.
     """
     mask = ink > 0.5
     if max(mask.shape) > PHOTO:
@@ -260,7 +261,7 @@ def _without_lines(mask):
     """Leave out the lines of ruled or squared paper, and one under digits."""
     across = _lines_across(mask)
     is_ruled = _count_lines(across) > 2
-    if is_ruled or _lie_below(across, mask):
+    if is_ruled or _are_to_stand_on(across, mask):
         mask = _take_out(mask, across)
     upright = _lines_across(mask.T)
     # On paper without rules, what goes up inside the picture may be a row of 1s.
@@ -289,25 +290,28 @@ def _count_lines(lines):
     return (changes.max() + 1) // 2
 
 
-def _lie_below(lines, mask):
+def _are_to_stand_on(lines, mask):
     """Tell whether lines are drawn for digits to stand on, and are no part of one.
 
-    They go on to both sides of all that is written. They go from rim to rim, and may
-    touch it, or lie below it, apart.
+    They are wider than what is written is tall, and go on to both sides of it. They
+    go from rim to rim, and may touch it, or lie below it, apart.
     """
-    rows, columns = np.flatnonzero(lines.any(axis=1)), np.flatnonzero(lines.any(axis=0))
     labels, _ = ndimage.label(mask & ~lines, np.ones((3, 3)))
     written = [mark for mark in _boxes_of(labels) if mark.length > max(mask.shape) / 25]
-    if not (written and rows.size):
+    if not (written and lines.any()):
         return False
+    [line] = _boxes_of(lines.astype(int))
     width = mask.shape[1]
-    to_rims = columns[0] < width / 50 and columns[-1] > width - width / 50
-    room = np.ptp(columns) / (15 if to_rims else 40)
-    is_wider = all(
-        columns[0] + room < mark.left and mark.right < columns[-1] - room
-        for mark in written
+    to_rims = line.left < width / 50 and line.right > width - width / 50
+    room = line.width / (15 if to_rims else 40)
+    top, bottom = min(m.top for m in written), max(m.bottom for m in written)
+    left, right = min(m.left for m in written), max(m.right for m in written)
+    return (
+        line.width > 1.2 * (bottom - top)
+        and line.left + room < left
+        and right < line.right - room
+        and (to_rims or bottom <= line.top)
     )
-    return is_wider and (to_rims or rows[0] > max(mark.bottom for mark in written))
 
 
 def _take_out(mask, lines):
@@ -333,8 +337,7 @@ def _without_surroundings(mask):
     rims = labels[0], labels[-1], labels[:, 0], labels[:, -1]
     at_rim = set(np.concatenate(rims))
     pieces = [mark for mark in _boxes_of(labels) if mark.length > side / 60]
-    inner = [mark for mark in pieces if mark.numbers[0] not in at_rim]
-    inner = [mark for mark in inner if mark.length > side / 25]
+    inner = [m for m in pieces if m.numbers[0] not in at_rim and m.length > side / 25]
     # One digit is a good part of the picture; less than that may be a blot, beside
     # which only a desk, or a line along the picture, is no digit.
     large = [mark for mark in inner if mark.length > side / 12]
@@ -353,10 +356,15 @@ def _without_surroundings(mask):
     for mark in pieces:
         number = mark.numbers[0]
         if number in at_rim:
-            is_desk = max((rim == number).mean() for rim in rims) > 0.5
+            # In a small picture a digit may lie along one side, and a frame along two.
+            along = sum((rim == number).mean() > 0.5 for rim in rims)
+            is_desk = along > (0 if is_photo else 1)
             is_thumb = is_photo and widest[number] > 2.5 * pen
             is_line = is_photo and min(mark.height, mark.width) < mark.length / 8
-            is_cut_off = mark.length < longest / 2
+            is_cut_off = mark.length < longest / 2 and (
+                is_photo
+                or not any(_belong_together(mark, other, True) for other in inner)
+            )
             if may_be_blots:
                 is_desk &= widest[number] > side / 12
                 is_line &= _is_margin(mark, mask.shape)
@@ -365,11 +373,9 @@ def _without_surroundings(mask):
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
-            within = [other for other in inner if mark.surrounds(other)]
-            is_frame = _is_row_of_boxes(labels, mark)
-            if is_thin and any(
-                is_frame or other.length > mark.length / 4 for other in within
-            ):
+            within = [m for m in inner if _surrounds(labels == number, mark, m)]
+            least = 0 if _is_row_of_boxes(labels, mark) else mark.length / 4
+            if is_thin and any(other.length > least for other in within):
                 dropped.append(number)
     if all(mark.numbers[0] in dropped for mark in inner):
         return mask
@@ -383,6 +389,13 @@ def _is_margin(mark, shape):
         return mark.right < width / 5 or mark.left > 4 * width / 5
     is_outer = mark.bottom < height / 5 or mark.top > 4 * height / 5
     return mark.width > 0.9 * width and is_outer
+
+
+def _surrounds(own, mark, other):
+    """Tell whether a mark goes around another, of its own pixels and not its box."""
+    beside = own[other.top : other.bottom]
+    is_beside = beside[:, : other.left].any() and beside[:, other.right :].any()
+    return is_beside and mark.top < other.top and other.bottom < mark.bottom
 
 
 def _is_row_of_boxes(labels, mark):
@@ -421,11 +434,13 @@ def _are_two(one, other, rest):
     shorter, taller = sorted([one.height, other.height])
     beside = min(one.bottom, other.bottom) - max(one.top, other.top)
     if beside > shorter / 2:  # and not one above the other
-        return shorter > 0.6 * taller
+        return shorter > 0.75 * taller
+    if -beside < taller / 8 and all(m.height > 5 * m.width for m in (one, other)):
+        return False  # a 1 that is broken
     # Half an 8 or a 3 is about as wide as it is high.
     are_upright = all(mark.height > 1.2 * mark.width for mark in (one, other))
-    is_tall = rest and shorter > 0.6 * max(mark.height for mark in rest)
-    return bool(is_tall and are_upright)
+    tallest = max((mark.height for mark in rest), default=np.inf)
+    return are_upright and shorter > 0.6 * tallest
 
 
 def _belong_together(one, other, single):
