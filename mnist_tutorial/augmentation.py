@@ -5,8 +5,6 @@ import math
 import keras
 import numpy as np
 
-__all__ = ["Jiggled", "jiggle"]
-
 KNOTS = 5  # along each side: where the waves of an image are drawn
 
 
@@ -15,95 +13,67 @@ def jiggle(
 ):
     """Vary every image by random amounts of its own.
 
-    It is turned, scaled, moved, slanted and bent, and its strokes get another pen.
-
-    Parameters
-    ----------
-    images : ndarray of float32, shape (n, side, side, 1)
-        With a rim of background.
-    rng : numpy.random.Generator
-        Draws the amounts.
-    turn : float
-        Up to so many degrees either way.
-    zoom : float
-        The scale is 1 over a number from 1 - zoom to 1 + zoom.
-    shift : float
-        Up to so many pixels in each direction.
-    slant : float
-        Up to so many pixels to the side for each pixel of height.
-    wave : float
-        Every part of the image moves a little on its own, smoothly: the standard
-        deviation of that at 5 × 5 knots, in pixels; less between them.
-    pen : float
-        Strokes get up to so many pixels wider or narrower; at most 1.
-    fade : float
-        Strokes lose up to this share of their light.
-    share : float
-        The chance of each image to be varied at all.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, side, side, 1)
-
-    Raises
-    ------
-    ValueError
-        If these are no square images with one channel.
-
-    Examples
-    --------
-    >>> images = np.zeros((5, 28, 28, 1), "float32")
-    >>> jiggle(images, np.random.default_rng(0)).shape
-    (5, 28, 28, 1)
+    Takes and returns float32 of shape (n, side, side, 1), with a rim of background;
+    `rng`, a numpy.random.Generator, draws the amounts. Each image is turned by up to
+    `turn` degrees, scaled by 1 over a number from 1 - `zoom` to 1 + `zoom`, moved by up
+    to `shift` pixels in each direction, and slanted by up to `slant` pixels to the side
+    for each pixel of height. Each part of it moves on its own, smoothly: `wave` is the
+    standard deviation of that at 5 × 5 knots, in pixels. Strokes get up to `pen` pixels
+    wider or narrower, at most 1, and lose up to the share `fade` of their light.
+    `share` is the chance of an image to be varied at all.
     """
     n, size = images.shape[:2]
     if images.shape != (n, size, size, 1):
         raise ValueError(f"images must be (n, side, side, 1), not {images.shape}")
     varied = rng.random(n) < share
 
+    # All in float32: this runs beside each step of a training.
     def draw(reach):
-        return (rng.uniform(-reach, reach, n) * varied)[:, None, None]
+        amounts = rng.uniform(-reach, reach, n) * varied
+        return amounts.astype("float32")[:, None, None]
 
     if pen:
         images = _with_other_pens(images, draw(pen)[..., None])
     if fade:
-        images = images * (1 - abs(draw(fade)[..., None])).astype("float32")
+        images = images * (1 - abs(draw(fade)[..., None]))
     angle, scale, lean = np.radians(draw(turn)), 1 + draw(zoom), draw(slant)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     # Where each pixel of the result comes from, counted from the middle.
     middle = (size - 1) / 2
-    y, x = (axis - middle for axis in np.ogrid[:size, :size])
+    y, x = ((axis - middle).astype("float32") for axis in np.ogrid[:size, :size])
     rows = sin * x + (lean * sin + cos) * y + draw(shift)
     columns = cos * x + (lean * cos - sin) * y + draw(shift)
     places = np.array([rows, columns])
     if wave:
         # Each knot moves the pixels around it, farther ones less, along a cosine.
         place = np.linspace(0, KNOTS - 1, size)[:, None] - np.arange(KNOTS)
-        weights = (np.cos(np.pi * np.clip(place, -1, 1)) + 1) / 2
+        weights = (np.cos(np.pi * np.clip(place, -1, 1)).astype("float32") + 1) / 2
         knots = rng.normal(0, wave, (2, n, KNOTS, KNOTS)) * varied[:, None, None]
-        places += weights @ knots @ weights.T
+        places += weights @ knots.astype("float32") @ weights.T
     return _sample(images, places + middle)
 
 
 def _with_other_pens(images, wider):
     """Move each image towards the lightest, or the darkest, of neighbouring pixels."""
-    windows = [images, np.roll(images, 1, axis=1)]
-    windows += [np.roll(image, 1, axis=2) for image in windows]
-    thick = np.maximum.reduce(windows) - images
-    thin = images - np.minimum.reduce(windows)
-    return images + np.where(wider > 0, wider * thick, wider * thin).astype("float32")
+    lightest = darkest = images
+    for axis in 1, 2:
+        lightest = np.maximum(lightest, np.roll(lightest, 1, axis))
+        darkest = np.minimum(darkest, np.roll(darkest, 1, axis))
+    thick, thin = lightest - images, images - darkest
+    return images + np.where(wider > 0, wider * thick, wider * thin)
 
 
 def _sample(images, places):
     """Read each image between its pixels, bilinearly; beyond the rim, read the rim."""
     n, size = len(images), images.shape[1]
     flat = images.ravel()
-    places = places.clip(0, size - 1.001).astype("float32")
-    top, left = places.astype(np.int32)
-    down, right = places % 1
+    places = places.clip(0, size - 1.001)
+    whole = places.astype(np.int32)
+    (top, left), (down, right) = whole, places - whole.astype("float32")
     corner = (np.arange(n, dtype=np.int32)[:, None, None] * size + top) * size + left
-    above = flat[corner] * (1 - right) + flat[corner + 1] * right
-    below = flat[corner + size] * (1 - right) + flat[corner + size + 1] * right
+    above = flat.take(corner) * (1 - right) + flat.take(corner + 1) * right
+    corner += size
+    below = flat.take(corner) * (1 - right) + flat.take(corner + 1) * right
     return (above * (1 - down) + below * down)[..., None]
 
 
@@ -113,34 +83,10 @@ class Jiggled(keras.utils.PyDataset):
     Both depend on `seed` and the epoch alone, as long as ``fit`` is told
     ``shuffle=False``: it would shuffle the batches once more.
 
-    Parameters
-    ----------
-    x : ndarray, shape (n, 28, 28, 1)
-        Shown as float32.
-    y : ndarray, shape (n, ...)
-        Labels, whole numbers or one-hot.
-    batch_size : int
-        Images left over at an epoch's end are not shown in that epoch.
-    seed : int
-        Of the order and the variation.
-    jiggled_epochs : int, optional
-        After so many epochs, images are shown as they are.
-    first_epoch : int
-        Epochs that are done, where ``fit`` goes on from its ``initial_epoch``.
-    **how
-        For `jiggle`: how far images may vary.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer images than a batch.
-
-    Examples
-    --------
-    >>> x = np.zeros((10, 28, 28, 1), "float32")
-    >>> data = Jiggled(x, np.arange(10), batch_size=4, turn=5)
-    >>> len(data)
-    2
+    `x`, shape (n, 28, 28, 1), is shown as float32; `y` holds a label for each image,
+    whole or one-hot. What is left over at an epoch's end is not shown in that epoch.
+    After `jiggled_epochs`, images are shown as they are; `first_epoch` are done, where
+    ``fit`` goes on from its ``initial_epoch``. `how` goes to `jiggle`.
     """
 
     def __init__(

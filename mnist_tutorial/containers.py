@@ -65,10 +65,10 @@ _LABELS += "y.astype('uint8') if they are texts."
 # What may hold digits, by its name, and what lies beside them.
 _SOUNDS = re.compile("mnist|train|t10k|test")
 _BESIDE = re.compile(r"\.(py|ipynb|md|txt|json|pdf|png|jpe?g|h5|keras|pt)$")
-# Programs and browsers change names: train-images.idx3-ubyte, train_images.npy,
-# train-images-idx3-ubyte (1).gz, test-labels-idx1-ubyte - Copy.
+# Programs and browsers change names: train-images.idx3-ubyte, x_train (1).npy,
+# train_images_ubyte.gz, test-labels-idx1-ubyte - Copy.
 _ENDS = re.compile(r"(\.gz|\.npy|\.bin| ?\(\d+\)|[- ]\d+|( -)? copy)+$")
-_CALLED = "(train|t10k|test)[-_.](image|label)s([-_.]idx[13])?([-_.]ubyte)?"
+_CALLED = "(train|t10k|test)[-_.](image|label)s([-_.]idx[13])?[-_.]ubyte"
 # By the first letter of a key: the shape of one, the highest number, the way out.
 _FORMS = {"x": ((28, 28), 255, _IMAGES), "y": ((), 9, _LABELS)}
 

@@ -340,10 +340,10 @@ RECIPES = {
     "accurate": replace(
         FAST,
         layers=lambda: _course(32),
-        epochs=13,
+        epochs=12,
         source="this course, lesson 7: made for accuracy",
         jiggled={"turn": 10, "zoom": 0.1, "shift": 2, "wave": 1},
-        plain_epochs=6,
+        plain_epochs=5,
     ),
     "reader": replace(
         FAST,

@@ -209,12 +209,6 @@ def behind_many_others(folder, arrays):
     return folder
 
 
-NAMED = {
-    "x_train.npy": "train_images.npy",
-    "y_train.npy": "train-labels.npy",
-    "x_test.npy": "test_images.npy",
-    "y_test.npy": "test-labels.npy",
-}
 CONTAINERS = {
     "npz": plain_npz,
     "compressed npz": packed_npz,
@@ -266,9 +260,9 @@ CONTAINERS = {
     "in the fourth folder": lambda folder, arrays: npz(
         folder / "a/b/c/d/mnist.npz", arrays
     ).parents[4],
-    "named as people name arrays": lambda folder, arrays: renamed(
-        npy_folder(folder / "npy", arrays),
-        lambda name: NAMED[name],
+    "IDX with other marks in its names": lambda folder, arrays: renamed(
+        idx_folder(folder / "idx", arrays),
+        lambda name: name.replace("-", "_").replace("t10k", "test"),
     ),
     **{
         f"a copy, IDX{ending}": lambda folder, arrays, ending=ending: renamed(
@@ -838,9 +832,9 @@ def files_of_emnist(folder):
     return idx_folder(folder / "idx", arrays_of(), names)
 
 
-@bad("it has images_of_training.npy", "x_train=a")
+@bad("it has train_images.npy", "x_train=a")
 def npz_with_other_names(folder):
-    return npz(folder / "a.npz", {"images_of_training": arrays_of()["x_train"]})
+    return npz(folder / "a.npz", {"train_images": arrays_of()["x_train"]})
 
 
 @bad("lacks x_test (it has ", "mnist.ipynb, mnist_cnn.h5")

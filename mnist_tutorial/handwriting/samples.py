@@ -95,7 +95,7 @@ def draw_strokes(strokes, side, width):
     radius = 1.5 * width
     for stroke in strokes:
         points = [(3 * float(x), 3 * float(y)) for x, y in stroke]
-        pen.line(points, fill=255, width=round(2 * radius), joint="curve")
+        pen.line(points, fill=255, width=round(2 * radius))
         for point in points:
             pen.circle(point, radius, fill=255)
     return np.asarray(large.reduce(3))
