@@ -94,7 +94,7 @@ def load_network(path, *, like=None, custom_objects=None):
         named = copy(path, Path(folder, f"network{ending}"))
         try:
             if _major_minor(version) < [3]:
-                _renew(named)
+                named = _renew(named)
             try:
                 model = keras.saving.load_model(named, custom_objects)
             except _FAULTS as error:
@@ -176,22 +176,18 @@ def _reason(error):
 
 
 def _renew(path):
-    """Write the plan in a file or folder of Keras 1 or 2 in the words of today."""
+    """Write the plan of Keras 1 or 2 in the words of today; return where it is then."""
     if h5py.is_hdf5(path):
         with h5py.File(path, "r+") as file:
             plan = json.loads(file.attrs["model_config"])
             file.attrs["model_config"] = json.dumps(_renewed(plan))
-        return
-    if os.path.isdir(path):
-        plan = Path(path, "config.json")
-        plan.write_text(json.dumps(_renewed(json.loads(plan.read_bytes()))))
-        return
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts["config.json"] = json.dumps(_renewed(json.loads(parts["config.json"])))
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
+        return path
+    if not path.is_dir():
+        shutil.unpack_archive(path, path.with_suffix(""), "zip")
+        path = path.with_suffix("")
+    plan = path / "config.json"
+    plan.write_text(json.dumps(_renewed(json.loads(plan.read_bytes()))))
+    return path
 
 
 def _renewed(part):

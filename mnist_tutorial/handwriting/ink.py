@@ -278,10 +278,9 @@ def _lines_across(mask):
     if length <= slack:
         return np.zeros_like(mask)
     runs = ndimage.maximum_filter1d(mask, slack, axis=0)
-    runs = ndimage.minimum_filter1d(runs, length, axis=1)
-    runs = ndimage.maximum_filter1d(runs, length, axis=1)
+    runs = ndimage.grey_opening(runs, (1, length))
     # The wide strokes of a large digit are no lines.
-    return runs & ~_opening_down(runs, 3 * slack)
+    return runs & ~ndimage.grey_opening(runs, (3 * slack, 1))
 
 
 def _count_lines(lines):
@@ -317,13 +316,8 @@ def _are_to_stand_on(lines, mask):
 def _take_out(mask, lines):
     rest = mask & ~lines
     # Where a stroke crosses a line, it goes on.
-    bridges = ~_opening_down(~rest, 2 * (max(mask.shape) // 60))
+    bridges = ndimage.grey_closing(rest, (2 * (max(mask.shape) // 60), 1))
     return rest | (bridges & mask)
-
-
-def _opening_down(mask, length):
-    least = ndimage.minimum_filter1d(mask, length, axis=0)
-    return ndimage.maximum_filter1d(least, length, axis=0)
 
 
 def _without_surroundings(mask):
