@@ -339,8 +339,8 @@ def test_texts_say_what_the_full_run_measured(full_run):
     lesson = (ROOT / "notebooks" / "07_better_and_faster.ipynb").read_text("utf-8")
     accurate = rows["accurate"]
     assert (
-        f"It takes {accurate['times']:.1f} times the time of the published CNN, and "
-        f"its five runs read {100 * accurate['accuracy']:.2f} % on average."
+        f"It takes {accurate['times']:.1f} times the time of the published CNN's two "
+        f"epochs, and its five runs read {100 * accurate['accuracy']:.2f} % on average."
     ) in lesson
     notes = (ROOT / "benchmarks" / "NOTES.md").read_text("utf-8")
     ours = ("fast", "fastest", "accurate", "reader")
