@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_tutorial.handwriting.pictures import PictureError, resize
+from mnist_tutorial.handwriting.pictures import SMALL, PictureError, resize
 
 PAPER = 96  # pixels of the longer side that the light on the paper is measured on
 # Of the longer side: ink is narrower than this, shadows and desks are wider.
@@ -16,9 +16,9 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8)
 # of 255, which are less where the paper is bright.
 FAINT, LEVELS = 0.03, 5
 DARK = 0.1  # of the lightest light: no paper is taken to be darker
-# Pixels, after reading (28 and 56 become 112): a small picture shows nothing but
+# Pixels, after reading: a picture of SMALL (28 and 56 become that) shows nothing but
 # digits, a larger one perhaps a frame too, and a photo whatever lies around.
-SMALL, PHOTO = 112, 224
+PHOTO = 224
 DESK = 0.5  # of the light on a sheet, at the most; a shadow takes less
 SPECK = 25  # times smaller than the largest mark
 HOLES = 4  # what looks like one digit has no more, even badly drawn
@@ -367,10 +367,13 @@ def _without_surroundings(mask):
                 dropped.append(number)
         else:
             is_thin = widest[number] < mark.length / 20
-            within = [m for m in inner if _surrounds(labels == number, mark, m)]
-            least = 0 if _is_row_of_boxes(labels, mark) else mark.length / 4
-            if is_thin and any(other.length > least for other in within):
-                dropped.append(number)
+            within = [
+                other.length for other in inner if _surrounds(labels, mark, other)
+            ]
+            if is_thin and within:
+                least = 0 if _is_row_of_boxes(labels, mark) else mark.length / 4
+                if max(within) > least:
+                    dropped.append(number)
     if all(mark.numbers[0] in dropped for mark in inner):
         return mask
     return mask & ~np.isin(labels, dropped)
@@ -385,11 +388,12 @@ def _is_margin(mark, shape):
     return mark.width > 0.9 * width and is_outer
 
 
-def _surrounds(own, mark, other):
-    """Tell whether a mark goes around another, of its own pixels and not its box."""
-    beside = own[other.top : other.bottom]
-    is_beside = beside[:, : other.left].any() and beside[:, other.right :].any()
-    return is_beside and mark.top < other.top and other.bottom < mark.bottom
+def _surrounds(labels, mark, other):
+    """Tell whether a mark goes around another: its ink, and not its box alone."""
+    if not (mark.top < other.top and other.bottom < mark.bottom):
+        return False
+    beside = labels[other.top : other.bottom] == mark.numbers[0]
+    return beside[:, : other.left].any() and beside[:, other.right :].any()
 
 
 def _is_row_of_boxes(labels, mark):
