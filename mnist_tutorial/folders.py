@@ -1,4 +1,4 @@
-"""Find the course's own folders, wherever a kernel starts, and write files whole."""
+"""Find the course's folders, write files whole, and err in plain words."""
 
 import contextlib
 import os

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from mnist_tutorial.handwriting.digits import fit_digit
 from mnist_tutorial.handwriting.samples import draw_strokes, pen_strokes
 from mnist_tutorial.plotting import plot_readings
+from mnist_tutorial.plotting.base import as_probabilities
 
 __all__ = ["DrawingPad"]
 
@@ -103,13 +104,7 @@ class DrawingPad(anywidget.AnyWidget):
                 f"read returned shape {probabilities.shape}, where ten probabilities "
                 "are needed: take one row of what predict returns, with [0]."
             )
-        if not (probabilities.min() >= 0 and abs(probabilities.sum() - 1) < 0.01):
-            raise ValueError(
-                "read returned numbers that are no probabilities, with the sum "
-                f"{probabilities.sum():.3g}: the network has to end with softmax, and "
-                "hold no NaN."
-            )
-        return probabilities.round(4).tolist()
+        return as_probabilities(probabilities).round(4).tolist()
 
     def __repr__(self):
         """Say what is on the pad."""

@@ -122,7 +122,8 @@ def as_probabilities(values):
     p = np.asarray(values, float)
     if p.shape != (10,) or p.min() < 0 or not np.isclose(p.sum(), 1, atol=0.01):
         raise ValueError(
-            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}"
+            f"ten probabilities with the sum 1, not shape {p.shape}, sum {p.sum():.3g}:"
+            " the network has to end with softmax, and hold no NaN"
         )
     return p
 
