@@ -6,7 +6,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,8 @@ from mnist_tutorial.saving import NetworkFileError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 PROGRAM = NOTEBOOKS / "scale" / "train.py"
-# Six epochs, so that a busy machine cannot finish before a process is killed.
-EPOCHS = 6
-SMALL = ["--images", "4000", "--batch", "100", "--patience", "60"]
+EPOCHS = 4
+SMALL = ["--images", "2000", "--batch", "100", "--patience", "60"]
 SMALL += ["--epochs", str(EPOCHS)]
 jobs_on_jax = pytest.mark.skipif(
     os.name == "nt", reason="JAX has no link between processes on Windows"
@@ -101,6 +99,53 @@ def test_settings_that_cannot_be_shared(arguments, count, words):
         train.check(train.read_options(arguments), Job(count))
 
 
+@pytest.fixture
+def alone(monkeypatch, tmp_path, capsys):
+    """Return a function that trains in this process, and what it prints."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60_000, 28, 28), np.uint8)
+    labels = np.arange(60_000, dtype=np.uint8) % 10
+    monkeypatch.setattr(train, "load_mnist", lambda: [(images, labels), None])
+
+    def run(*arguments):
+        folder = ["--folder", str(tmp_path)]
+        monkeypatch.setattr(sys, "argv", ["train.py", *folder, *arguments])
+        train.main()
+        return capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_a_training_goes_on_and_says_when_it_is_done(alone):
+    small = ["--images", "400", "--batch", "200"]
+    (first,) = alone(*small, "--epochs", "1")
+    assert first.startswith("epoch 1: loss ")
+    assert [line[:8] for line in alone(*small, "--epochs", "2")] == ["epoch 2:"]
+    assert alone(*small, "--epochs", "2") == [
+        "epoch 2 is done: give more --epochs, or another --folder."
+    ]
+
+
+@pytest.mark.parametrize("other", [["--seed", "1"], ["--images", "600"]])
+def test_a_training_with_other_settings_is_not_gone_on_with(alone, other, tmp_path):
+    small = ["--images", "400", "--batch", "200", "--epochs"]
+    alone(*small, "1")
+    before = (tmp_path / "epoch-001.keras").read_bytes()
+    with pytest.raises(
+        SystemExit, match=r"holds .*'seed': 0.* give the same, or another"
+    ):
+        alone(*small, "2", *other)
+    assert (tmp_path / "epoch-001.keras").read_bytes() == before
+
+
+@pytest.mark.filterwarnings("error:Mean of empty slice")
+def test_one_batch_larger_than_the_validation_images(alone, tmp_path):
+    (line,) = alone("--images", "6000", "--batch", "6000", "--epochs", "1")
+    assert "validation accuracy" in line
+    # A single step has no time between steps.
+    assert note(tmp_path)["seconds_per_step"] is None
+
+
 def test_a_training_that_is_alone_ends_in_order(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", "--batch", "0"])
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("left without order"))
@@ -118,7 +163,8 @@ def test_only_jax_joins_processes(monkeypatch):
 def test_no_checkpoint_is_ever_half_there(tmp_path):
     model = train.build()
     model.optimizer.build(model.trainable_variables)
-    train.save(model, [{"loss": 2.0}], tmp_path)
+    options = train.read_options(["--folder", str(tmp_path)])
+    train.save(model, [{"loss": 2.0}], options)
     before = (tmp_path / "epoch-001.keras").read_bytes()
 
     class Dies:
@@ -127,13 +173,12 @@ def test_no_checkpoint_is_ever_half_there(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train.save(Dies(), [{"loss": 2.0}, {"loss": 1.0}], tmp_path)
-    options = train.read_options(["--folder", str(tmp_path)])
+        train.save(Dies(), [{"loss": 2.0}, {"loss": 1.0}], options)
     resumed, history, done = train.resume(options)
     assert (history, done) == ([{"loss": 2.0}], 1)
     for was, now in zip(model.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(was, now)
-    train.save(model, [{"loss": 2.0}, {"loss": 1.0}], tmp_path)
+    train.save(model, [{"loss": 2.0}, {"loss": 1.0}], options)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "epoch-002.keras",
         "history.json",
@@ -141,10 +186,12 @@ def test_no_checkpoint_is_ever_half_there(tmp_path):
 
 
 def test_a_broken_checkpoint_is_named(tmp_path):
-    (tmp_path / "history.json").write_text("[]")
+    options = train.read_options(["--folder", str(tmp_path)])
+    known = {"settings": options.settings, "epochs": []}
+    (tmp_path / "history.json").write_text(json.dumps(known))
     (tmp_path / "epoch-004.keras").write_bytes(b"PK")
     with pytest.raises(NetworkFileError, match=r"epoch-004\.keras cannot be read"):
-        train.resume(train.read_options(["--folder", str(tmp_path)]))
+        train.resume(options)
 
 
 def test_the_newest_checkpoint_is_found_beyond_epoch_999(tmp_path):
@@ -154,19 +201,6 @@ def test_the_newest_checkpoint_is_found_beyond_epoch_999(tmp_path):
 
 
 # --- jobs --------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two processes' training, and one process's on the joined batches."""
-    folders = [tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("two")]
-    with pytest.MonkeyPatch.context() as patch:
-        # A school's proxy must not come between processes of one machine.
-        patch.setenv("http_proxy", "http://127.0.0.1:9")
-        patch.delenv("no_proxy", raising=False)
-        for processes, folder in enumerate(folders, start=1):
-            launch(PROGRAM, *SMALL, "--folder", folder, processes=processes)
-    return folders
 
 
 def weights(folder, epoch=EPOCHS):
@@ -179,37 +213,15 @@ def note(folder, rank=0):
     return json.loads((folder / f"process-{rank}.json").read_text())
 
 
-@jobs_on_jax
-def test_two_processes_do_as_one_on_the_joined_batches(trained):
-    alone, two = trained
-    histories = [json.loads((f / "history.json").read_text()) for f in (alone, two)]
-    for one_row, two_row in zip(*histories, strict=True):
-        assert set(one_row) == {"accuracy", "loss", "val_accuracy", "val_loss"}
-        for key, value in one_row.items():
-            # An accuracy may turn on one image of 4,000 that is on the edge.
-            assert two_row[key] == pytest.approx(value, abs=1e-3)
-    assert histories[1][-1]["loss"] < histories[1][0]["loss"] < 2
-    for one, other in zip(weights(alone), weights(two), strict=True):
-        np.testing.assert_allclose(other, one, atol=1e-3)
-
-
-@jobs_on_jax
-def test_both_processes_hold_the_same_weights(trained):
-    _, two = trained
-    assert note(two, 0)["weights"] == note(two, 1)["weights"]
-    assert note(two)["resumed_after"] == 0
-
-
-def start(folder, port, *ranks, more=(), **environment):
+def start(folder, port, *ranks, more=(), program=PROGRAM):
     """Start processes as a scheduler would, with nothing to stop the survivors."""
     return [
         subprocess.Popen(
-            [sys.executable, PROGRAM, *SMALL, "--folder", folder, *more],
+            [sys.executable, program, *SMALL, "--folder", folder, *more],
             env=os.environ
             | place(f"127.0.0.1:{port}", "2", str(rank))
             | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-            | {"no_grpc_proxy": "127.0.0.1"}
-            | environment,
+            | {"no_grpc_proxy": "127.0.0.1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -218,31 +230,64 @@ def start(folder, port, *ranks, more=(), **environment):
     ]
 
 
+# It ends itself in the third epoch, so that the first is saved for certain.
+DIES = """
+import os, signal, sys
+sys.path.insert(0, {notebooks!r})
+from scale import train
+
+share, calls = train.share, []
+
+
+def counted(*given):
+    calls.append(given)  # the validation images, then each epoch's
+    if len(calls) == 4 and os.environ["{rank}"] == "{victim}":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return share(*given)
+
+
+train.share = counted
+train.main()
+"""
+
+
 @jobs_on_jax
-def test_a_killed_job_goes_on_from_its_last_epoch(trained, tmp_path, port):
-    _, uninterrupted = trained
-    done = 0
-    for victim in (1, 0):
-        job = start(tmp_path, port, 0, 1)
-        before = done
-        while done == before:
-            assert all(child.poll() is None for child in job), job[0].communicate()
-            time.sleep(0.01)
-            done = train.newest(tmp_path)[1]
-        job[victim].kill()
-        said = job[1 - victim].communicate(timeout=300)[0]
-        job[victim].communicate()
-        assert job[1 - victim].returncode != 0
-        # When process 0 dies, JAX may end process 1 before it can say anything.
-        assert "lost the link to another" in said or victim == 0
-        # On a busy machine, more epochs may have passed than it took to notice.
-        done = train.newest(tmp_path)[1]
-        assert before < done < EPOCHS
-    launch(PROGRAM, *SMALL, "--folder", tmp_path)
-    assert [note(tmp_path, rank)["resumed_after"] for rank in (0, 1)] == [done, done]
-    assert len(json.loads((tmp_path / "history.json").read_text())) == EPOCHS
-    for one, other in zip(weights(uninterrupted), weights(tmp_path), strict=True):
+def test_a_killed_job_goes_on_from_its_last_epoch(tmp_path, port, monkeypatch):
+    # A school's proxy must not come between processes of one machine.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    launch(PROGRAM, *SMALL, "--folder", tmp_path / "whole")
+    program = tmp_path / "dies.py"
+    text = DIES.format(notebooks=str(NOTEBOOKS), rank=RANK, victim=0)
+    program.write_text(text)
+    # Nothing stops the survivor but itself.
+    job = start(tmp_path / "killed", port, 0, 1, program=program)
+    for child in job:
+        child.communicate(timeout=300)
+        assert child.returncode != 0
+    done = train.newest(tmp_path / "killed")[1]
+    assert done in (1, 2)
+    launch(PROGRAM, *SMALL, "--folder", tmp_path / "killed")
+    notes = [note(tmp_path / "killed", rank) for rank in (0, 1)]
+    assert [each["resumed_after"] for each in notes] == [done, done]
+    assert notes[0]["weights"] == notes[1]["weights"]
+    known = json.loads((tmp_path / "killed" / "history.json").read_text())
+    assert len(known["epochs"]) == EPOCHS
+    assert known["epochs"][-1]["loss"] < known["epochs"][0]["loss"] < 2
+    pairs = zip(weights(tmp_path / "whole"), weights(tmp_path / "killed"), strict=True)
+    for one, other in pairs:
         np.testing.assert_allclose(other, one, atol=1e-5)
+
+
+@jobs_on_jax
+def test_the_survivor_of_a_killed_process_says_so(tmp_path, port):
+    program = tmp_path / "dies.py"
+    text = DIES.format(notebooks=str(NOTEBOOKS), rank=RANK, victim=1)
+    program.write_text(text)
+    zero, one = start(tmp_path, port, 0, 1, program=program)
+    assert "process 0 lost the link to another." in zero.communicate(timeout=300)[0]
+    one.communicate()
+    assert (zero.returncode, one.returncode) == (1, -9)
 
 
 @jobs_on_jax
@@ -273,10 +318,10 @@ def agreed(monkeypatch, tmp_path):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("refused to train"))
 
-    def run(*arguments, pixel=0):
+    def run(*arguments, pixel=0, label=0):
         done = []
-        images = np.full((2, 28, 28), pixel, np.uint8)
-        monkeypatch.setattr(train, "load_mnist", lambda: [(images, None), None])
+        pair = np.full((2, 28, 28), pixel, np.uint8), np.full(2, label, np.uint8)
+        monkeypatch.setattr(train, "load_mnist", lambda: [pair, None])
         monkeypatch.setattr(train, "join", lambda job, patience: done.append(job.rank))
         monkeypatch.setattr(train, "agree", lambda *said: done.append(said))
         monkeypatch.setattr(train, "train", lambda *given: done.append("trained"))
@@ -285,14 +330,14 @@ def agreed(monkeypatch, tmp_path):
         train.main()
         first, *said, last = done
         assert (first, last) == (1, "trained")
-        return dict(said)
+        return {name: value for name, value, _ in said}
 
     return run
 
 
 def test_all_have_to_agree_before_they_train(agreed, monkeypatch, tmp_path):
     usual = agreed()
-    assert list(usual) == ["digits", "settings", "newest checkpoint", "Keras"]
+    assert list(usual) == ["digits", "settings", "last epoch", "Keras"]
 
     def differ(*arguments, **options):
         now = agreed(*arguments, **options)
@@ -302,12 +347,13 @@ def test_all_have_to_agree_before_they_train(agreed, monkeypatch, tmp_path):
     # What each process may have its own way.
     assert differ("--folder", str(tmp_path / "elsewhere"), "--patience", "9") == []
     assert differ(pixel=1) == ["digits"]
+    assert differ(label=1) == ["digits"]
     for setting in ("--seed", "--epochs", "--batch", "--images"):
         assert differ(setting, "2000") == ["settings"]
     monkeypatch.setattr("keras.__version__", "1.2.2")
     assert differ() == ["Keras"]
     (tmp_path / "run" / "epoch-002.keras").touch()
-    assert differ() == ["newest checkpoint", "Keras"]
+    assert differ() == ["last epoch", "Keras"]
 
 
 # --- the launcher ------------------------------------------------------------
@@ -470,6 +516,8 @@ def test_kubernetes_job_gives_every_pod_its_place():
     assert field == "metadata.annotations['batch.kubernetes.io/job-completion-index']"
     env = {key: entry["value"] for key, entry in env.items()}
     assert env["KERAS_BACKEND"] == "jax"
+    # The lock alone does not install the course's own package.
+    assert env["PYTHONPATH"] == container["workingDir"]
     for index in range(spec["completions"]):
         place = Job.from_environment(env | {RANK: str(index)})
         assert (place.count, place.rank) == (spec["parallelism"], index)
@@ -528,4 +576,4 @@ def test_a_step_is_drawn_and_described():
     texts = [text.get_text() for text in ax.texts]
     assert texts.count("gradient of\nits images") == 2
     assert "process 1\nimages 100–199" in texts
-    assert "all-reduce gives every process the mean" in description(ax.figure)
+    assert "all-reduce gives the mean" in description(ax.figure)

@@ -1,5 +1,7 @@
 """The drawing of lesson 8."""
 
+from itertools import pairwise
+
 from mnist_tutorial.plotting import describe
 from mnist_tutorial.plotting.base import new_axes
 
@@ -14,12 +16,7 @@ def draw_step():
         share = _box(ax, 1, y, images)
         gradient = _box(ax, 2, y, "gradient of\nits images")
         step = _box(ax, 4, y, "the same step,\nthe same weights")
-        arrows += [
-            (whole, share),
-            (share, gradient),
-            (gradient, reduce),
-            (reduce, step),
-        ]
+        arrows += pairwise([whole, share, gradient, reduce, step])
     for start, end in arrows:  # after all boxes, whose rims they need
         rims = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch()}
         style = {"arrowstyle": "->", "shrinkB": 3, **rims}
@@ -28,10 +25,8 @@ def draw_step():
     ax.axis("off")
     describe(
         ax,
-        "One training step, left to right: a batch of 200 images is cut into 2 pieces "
-        "of 100; each process computes the gradient of its piece; all-reduce gives "
-        "every process the mean of the gradients; each takes the same step and holds "
-        "the same weights.",
+        "One training step: a batch of 200 images is cut in 2; each process computes "
+        "the gradient of its half; all-reduce gives the mean; both take the same step.",
     )
     return ax
 

@@ -49,7 +49,7 @@ class Job:
         return cls(int(count), int(rank), address)
 
 
-def agree(name, value):
+def agree(name, value, way_out):
     """Raise ScaleError in every process if `value`, a text, is another in one."""
     from jax.experimental import multihost_utils
 
@@ -58,5 +58,5 @@ def agree(name, value):
         multihost_utils.assert_equal(np.frombuffer(digest, np.int32))
     except AssertionError:
         raise ScaleError(
-            f"the processes differ in their {name}, {value} here: give all the same."
+            f"the processes differ in their {name}, {value} here: {way_out}."
         ) from None

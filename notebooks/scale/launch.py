@@ -60,8 +60,7 @@ def _environment(address, processes, rank):
     environment = {k: v for k, v in os.environ.items() if k not in place}
     # Processes of one machine would fight for its GPU.
     environment.setdefault("JAX_PLATFORMS", "cpu")
-    environment["KERAS_BACKEND"] = "jax"
-    environment["PYTHONUNBUFFERED"] = "1"
+    environment |= {"KERAS_BACKEND": "jax", "PYTHONUNBUFFERED": "1"}
     # Where a proxy is set, JAX's link would look there for this very machine.
     environment["no_grpc_proxy"] = "127.0.0.1"
     return environment | place if processes > 1 else environment

@@ -30,7 +30,8 @@ def build(learning_rate=0.001):
     """Return the network: nothing in it knows how many processes will train it."""
     model = keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
+            keras.Input((28, 28)),
+            layers.Rescaling(1 / 255),
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
             # No Dropout: a .keras file leaves its state out, so a resumed run differs.
@@ -40,11 +41,6 @@ def build(learning_rate=0.001):
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(learning_rate), loss, metrics=["accuracy"])
     return model
-
-
-def prepare(images):
-    """Turn uint8 images of 0 to 255 into float32 of 0 to 1, with a channel axis."""
-    return images[..., np.newaxis].astype("float32") / 255
 
 
 def share(rows, job, batch):
@@ -65,13 +61,18 @@ def resume(options):
     checkpoint, done = newest(options.folder)
     if checkpoint is None:
         return build(), [], 0
-    history = json.loads((options.folder / "history.json").read_text())
-    return load_network(checkpoint), history[:done], done
+    known = json.loads((options.folder / "history.json").read_text())
+    if known["settings"] != options.settings:
+        way_out = "give the same, or another --folder."
+        raise ScaleError(f"{options.folder} holds {known['settings']}: {way_out}")
+    return load_network(checkpoint), known["epochs"][:done], done
 
 
-def save(model, history, folder):
+def save(model, history, options):
     """Write a checkpoint that is there whole or not at all, and drop the last one."""
-    (folder / "history.new").write_text(json.dumps(history, indent=1))
+    folder = options.folder
+    text = json.dumps({"settings": options.settings, "epochs": history}, indent=1)
+    (folder / "history.new").write_text(text)
     os.replace(folder / "history.new", folder / "history.json")
     # Without the distribution: with it, Keras would wait here for the others.
     distribution = keras.distribution.distribution()
@@ -86,8 +87,11 @@ def save(model, history, folder):
 def train(digits, job, options):
     """Train to the last epoch; process 0 prints and saves each, all leave a note."""
     (images, labels), _ = digits
-    held_out = share(np.arange(55_000, 60_000), job, options.batch)
+    largest = 5_000 // job.count * job.count
+    held_out = share(np.arange(55_000, 60_000), job, min(options.batch, largest))
     model, history, done = resume(options)
+    if done >= options.epochs and job.rank == 0:
+        print(f"epoch {done} is done: give more --epochs, or another --folder.")
     ticks = []
     clock = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: ticks.append(time.perf_counter())
@@ -97,15 +101,15 @@ def train(digits, job, options):
         # The order depends on seed and epoch alone: all processes draw the same.
         order = np.random.default_rng([options.seed, epoch]).permutation(options.images)
         rows = share(order, job, options.batch)
-        x, y = prepare(images[rows]), labels[rows]
+        x, y = images[rows], labels[rows]
         ticks.clear()
         fit = model.fit(x, y, shuffle=False, callbacks=[clock], **how)
-        x, y = prepare(images[held_out]), labels[held_out]
+        x, y = images[held_out], labels[held_out]
         scores = model.evaluate(x, y, return_dict=True, **how)
         row = {key: values[0] for key, values in fit.history.items()}
         history.append(row | {f"val_{key}": value for key, value in scores.items()})
         if job.rank == 0:
-            save(model, history, options.folder)
+            save(model, history, options)
             accuracy = f"validation accuracy {scores['accuracy']:.0%}"
             print(f"epoch {epoch + 1}: loss {row['loss']:.2f}, {accuracy}")
     # For the lesson: a fingerprint of the weights, and how long a step takes.
@@ -113,7 +117,7 @@ def train(digits, job, options):
     note = {
         "weights": hashlib.sha256(weights).hexdigest(),
         "resumed_after": done,
-        "seconds_per_step": float(np.median(np.diff(ticks))) if ticks else None,
+        "seconds_per_step": float(np.median(np.diff(ticks))) if ticks[1:] else None,
     }
     (options.folder / f"process-{job.rank}.json").write_text(json.dumps(note))
 
@@ -126,15 +130,13 @@ def join(job, patience):
         coordinator_address=job.address,
         num_processes=job.count,
         process_id=job.rank,
+        cluster_detection_method="deactivate",  # it knows its place already
         initialization_timeout=patience,
         heartbeat_timeout_seconds=patience,
     )
-    keras.distribution.set_distribution(
-        keras.distribution.DataParallel(
-            devices=keras.distribution.list_devices(),
-            auto_shard_dataset=False,  # each process brings its own share
-        )
-    )
+    # Over all devices there are. Each process brings its own share of the images.
+    parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+    keras.distribution.set_distribution(parallel)
 
 
 def read_options(arguments=None):
@@ -146,7 +148,10 @@ def read_options(arguments=None):
     parser.add_argument("--images", type=int, default=55_000, help="the first so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--patience", type=int, default=60, help="seconds for others")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    # What makes a training: the same for all processes, and after a restart.
+    options.settings = {k: vars(options)[k] for k in ("seed", "images", "batch")}
+    return options
 
 
 def check(options, job):
@@ -164,6 +169,7 @@ def check(options, job):
 def main():
     """Take this process's place among the others, and train."""
     options = read_options()
+    sys.stdout.reconfigure(line_buffering=True)  # a job's log shows it at once
     job = Job()
     try:
         job = Job.from_environment()
@@ -174,11 +180,12 @@ def main():
         if job.count > 1:
             print(f"waiting up to {options.patience} s for the others", file=sys.stderr)
             join(job, options.patience)
-            settings = vars(options) | {"folder": "", "patience": 0}
-            agree("digits", hashlib.sha256(digits[0][0]).hexdigest()[:8])
-            agree("settings", json.dumps(settings))
-            agree("newest checkpoint", f"epoch {newest(options.folder)[1]}")
-            agree("Keras", keras.__version__)
+            found = hashlib.sha256(b"".join(map(bytes, digits[0]))).hexdigest()[:8]
+            agree("digits", found, "set MNIST_TUTORIAL_DATA to the same copy")
+            given = options.settings | {"epochs": options.epochs}
+            agree("settings", json.dumps(given), "give all the same")
+            agree("last epoch", str(newest(options.folder)[1]), "share one --folder")
+            agree("Keras", keras.__version__, "install the same")
         train(digits, job, options)
     except (ScaleError, MnistDataError, NetworkFileError, OSError) as error:
         leave(job, f"cannot train: {error}")
@@ -193,7 +200,6 @@ def leave(job, words):
     words = f"process {job.rank} {words}"
     if job.count == 1:
         sys.exit(words)
-    sys.stdout.flush()
     print(words, file=sys.stderr, flush=True)
     os._exit(1)  # an ordered exit would wait for the others again
 
