@@ -28,7 +28,7 @@ def exercise_1(answer):
         (5 * 5 * 48 + 1) * 32: "Filters and channels have changed places.",
         (3 * 3 * 32 + 1) * 48: "These filters are 5×5.",
     }
-    hint = "(height × width × channels in + 1) × filters."
+    hint = "(filter height × filter width × channels in + 1) × filters."
     choose(answer, (5 * 5 * 32 + 1) * 48, mistakes, hint)
     return "(5 × 5 × 32 + 1) × 48: as many whether the image is large or small."
 
