@@ -74,6 +74,8 @@ def _quietly(judge, *answers):
     with quiet():
         try:
             reason = judge(*answers)
+        except SystemExit:
+            raised = MistakeError("It ends the whole program, as `exit()` does.")
         except Exception as error:
             raised = error
     if raised:

@@ -49,7 +49,11 @@ def call(function, *arguments):
         hint = f"Your function stops with {in_a_line(error)}."
         raise MistakeError(hint, error) from None
     demand_answers(result)
-    demand(result is not None, "Your function returns nothing: it needs a `return`.")
+    demand(
+        result is not None,
+        "Your function returns None: is there a `return`, and does what stands behind "
+        "it give anything?",
+    )
     return result
 
 
@@ -91,13 +95,16 @@ def close(a, b, tolerance=1e-5):
 def kind(value):
     """Return the name of a value's type, with its article."""
     name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" or name == "ndarray" else f"a {name}"
+    # As they are spoken: an SGD, a uint8.
+    spoken_an = name[0] in "aeioAEIO" or name in ("ndarray", "SGD")
+    return f"an {name}" if spoken_an else f"a {name}"
 
 
 def in_a_line(error):
     """Return an exception's type and text in one line."""
     text = " ".join(str(error).split()).rstrip(".")
-    return f"{type(error).__name__}: {text[:120] + ' …' if len(text) > 120 else text}"
+    text = f"{text[:120]} …" if len(text) > 120 else text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def small_network(with_input=True):

@@ -4,6 +4,8 @@ import numpy as np
 
 from mnist_tutorial.exercises.judging import call, close, demand, kind
 
+RIGHT = bytes([0, 0, 8, 1, 0, 0, 39, 16])  # the header of exercise 3
+
 
 def _demand_channel_axis(shape, wanted):
     """Name what is wrong with the shape of images that should be (n, 28, 28, 1)."""
@@ -22,7 +24,13 @@ def exercise_1(answer):
     images = np.random.default_rng(0).integers(0, 201, (5, 28, 28), np.uint8)
     images[0, 0, :2] = 0, 200
     before = images.copy()
-    x = np.asarray(call(answer, images))
+    result = call(answer, images)
+    demand(
+        hasattr(result, "shape"),
+        f"One array is asked for, and this is {kind(result)}. (Of a list, `np.stack` "
+        "makes one; is a call without its brackets?)",
+    )
+    x = np.asarray(result)
     demand(np.array_equal(images, before), "It changes the images that it is given.")
     demand(
         len(x) < 1_000,
@@ -59,7 +67,12 @@ def exercise_2(answer, mnist):
     (images, labels), (test_images, _) = mnist
     demand(len(answer) == 4, "Four arrays are asked for: x_fit, y_fit, x_val, y_val.")
     x_fit, y_fit, x_val, y_val = map(np.asarray, answer)
-    y_fit, y_val = (y.argmax(axis=1) if y.ndim == 2 else y for y in (y_fit, y_val))
+    y_fit, y_val = (_as_labels(y) for y in (y_fit, y_val))
+    demand(
+        y_fit.ndim == y_val.ndim == 1,
+        f"y_fit has the shape {y_fit.shape} and y_val {y_val.shape}: these are no "
+        "labels. The order is x_fit, y_fit, x_val, y_val.",
+    )
     x_fit, x_val = (_unflattened(x) for x in (x_fit, x_val))
     for x, y, name in ((x_fit, y_fit, "fit"), (x_val, y_val, "val")):
         demand(
@@ -70,6 +83,10 @@ def exercise_2(answer, mnist):
             x.shape[1:3] == (28, 28),
             f"x_{name} holds no images: each entry has the shape {x.shape[1:]}.",
         )
+    demand(
+        (x_fit.max(initial=0) > 1) == (x_val.max(initial=0) > 1),
+        "One part goes up to 1, the other to 255: prepare both in the same way.",
+    )
     fit, val, test = (
         [row.tobytes() for row in _as_bytes(x)] for x in (x_fit, x_val, test_images)
     )
@@ -84,6 +101,11 @@ def exercise_2(answer, mnist):
         "Some images are in both parts: the network could know them by heart.",
     )
     demand(
+        len(set(fit)) == len(fit) and len(set(val)) == len(val),
+        "Some images are there twice: draw each only once, as a permutation does (or "
+        "`replace=False`).",
+    )
+    demand(
         (len(fit), len(val)) == (50_000, 10_000),
         f"{len(fit):,} to learn from and {len(val):,} to validate. "
         "50,000 and 10,000 are asked for.",
@@ -95,11 +117,6 @@ def exercise_2(answer, mnist):
         "were nor divided by 255.",
     )
     demand(
-        len(np.unique(places)) == 60_000,
-        "Some images are there twice, and others not at all: draw each only once, as "
-        "a permutation does (or `replace=False`).",
-    )
-    demand(
         np.array_equal(labels[places], np.concatenate([y_fit, y_val])),
         "Some labels no longer belong to their images: use one and the same order for "
         "both. (What was shuffled in place is shuffled in `mnist`, too: restart.)",
@@ -108,10 +125,17 @@ def exercise_2(answer, mnist):
     demand(
         steps.sum() > 55_000,
         "They all come from one stretch of the file: shuffle all 60,000 first, then "
-        "cut.",
+        "cut. (What was shuffled in place is shuffled in `mnist`, too: restart, and "
+        "draw an order instead.)",
     )
     demand(steps.std() > 1, "Those are taken at regular steps, not drawn at random.")
     return "Drawn at random, no image in both parts, and every label with its image."
+
+
+def _as_labels(y):
+    if y.ndim == 2 and y.shape[1] == 10:
+        return y.argmax(axis=1)
+    return y.ravel() if y.shape[1:] == (1,) else y
 
 
 def _unflattened(x):
@@ -132,6 +156,10 @@ def exercise_3(answer):
         "bytes of numbers.",
     )
     header = bytes(answer)
+    demand(
+        len(header) == 8 or list(answer) != [*RIGHT],
+        "The right numbers, each in several bytes. One byte is asked for: `np.uint8`.",
+    )
     letters = header.replace(b" ", b"").decode("latin-1")
     demand(
         not (letters.isalnum() and letters.isascii()),
@@ -140,6 +168,10 @@ def exercise_3(answer):
     demand(
         len(header) != 16 or header[3] != 3,
         "16 bytes are the header of images. How many dimensions do labels have?",
+    )
+    demand(
+        len(header) == 8 or header[:8] != RIGHT,
+        "It begins as it should. The header alone is asked for, without the labels.",
     )
     demand(
         len(header) == 8,

@@ -38,6 +38,11 @@ def exercise_2(answer):
     )
     model = call(answer)
     demand(hasattr(model, "evaluate"), f"`build` returns {kind(model)}, not a network.")
+    steps = getattr(getattr(model, "optimizer", None), "iterations", 0)
+    demand(
+        int(np.asarray(steps)) == 0,
+        "It trains in `build`. A network that is compiled is asked for, not trained.",
+    )
     demand(
         call(answer) is not model,
         "It returns the same network each time: build a new one inside the function.",
@@ -68,18 +73,21 @@ def exercise_2(answer):
             raise MistakeError("It is not compiled yet.") from None
         if "shape" in str(error) or "rank" in str(error):
             raise MistakeError(
-                "Loss and labels do not fit. *Sparse* is for whole numbers; these "
-                "labels are one-hot, of shape (32, 10)."
+                "Loss or metric, and labels, do not fit. *Sparse* is for whole "
+                "numbers; these labels are one-hot, of shape (32, 10)."
             ) from None
         raise MistakeError(f"It cannot be evaluated: {in_a_line(error)}.") from None
     loss = loss[0] if isinstance(loss, list) else loss
+    model(x)  # after which the penalties are numbers
     loss -= sum(float(penalty) for penalty in model.losses)
     sums = np.exp(outputs - outputs.max(axis=1, keepdims=True))
     softmax = sums / sums.sum(axis=1, keepdims=True)
     probable = np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0
-    true = -np.log(softmax[range(32), chosen])
+    spread = _setting(model.loss, "label_smoothing") or 0
+    wanted = (1 - spread) * y + spread / 10
+    true = -(wanted * np.log(softmax)).sum(axis=1)
     demand(
-        not (probable and _takes_logits(model.loss)),
+        not (probable and _setting(model.loss, "from_logits")),
         "Softmax twice: the last layer gives probabilities, and `from_logits=True` "
         "asks the loss to apply softmax again.",
     )
@@ -97,7 +105,7 @@ def exercise_2(answer):
     if abs(loss - true.mean()) < 0.01 or np.isclose(loss, true.sum(), rtol=1e-3):
         return "The loss is −ln(p) of the right digit, whoever applies the softmax."
     demand(
-        not _takes_logits(model.loss),
+        not _setting(model.loss, "from_logits"),
         "The loss knows that these are logits, but it is not the crossentropy of ten "
         "classes: `CategoricalCrossentropy`.",
     )
@@ -109,22 +117,27 @@ def exercise_2(answer):
 
 def _last_activation(model):
     """Name what follows the last weighted sums; "linear" if nothing is seen to."""
-    from keras import layers
+    from keras import activations, layers
 
     # A class of one's own has no `outputs`, and may list its layers in any order.
     stack = model.layers if hasattr(model, "outputs") else []
+    # A functional network holds what it calls besides layers, such as keras.ops.relu.
+    stack = getattr(model, "operations", None) or stack
     stack = [layer for layer in stack if not isinstance(layer, layers.Dropout)]
     if not stack:
         return "linear"
     last = stack[-1]
+    name = type(last).__name__
+    if not isinstance(last, layers.Layer) and hasattr(activations, name.lower()):
+        return name.lower()
     if isinstance(last, (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)):
         return type(last).__name__
     return getattr(getattr(last, "activation", None), "__name__", "linear")
 
 
-def _takes_logits(loss):
-    # Where Keras can see a softmax before such a loss, it mends it with a warning.
-    return hasattr(loss, "get_config") and loss.get_config().get("from_logits")
+def _setting(loss, name):
+    # Where Keras can see a softmax before a loss from logits, it mends it and warns.
+    return loss.get_config().get(name) if hasattr(loss, "get_config") else None
 
 
 def exercise_3(answer, mnist):
@@ -146,7 +159,7 @@ def exercise_3(answer, mnist):
     )
     demand(not close(x[0], image / 255**2), "Divided by 255 twice.")
     demand(
-        x.dtype.kind == "f" or not x.any() or not close(x[0], image // 255),
+        x.dtype.kind == "f" or not close(x[0], image // 255),
         "Whole numbers have no room between 0 and 1: make it floats.",
     )
     demand(

@@ -1,5 +1,6 @@
 """Judge the answers to the exercises of lesson 7: better and faster."""
 
+import inspect
 import random
 import weakref
 
@@ -36,6 +37,14 @@ def exercise_1(answer):
     demand(
         not close((low, high), _interval(right, n, "exact"), 2e-4),
         "That is SciPy's exact interval. The lesson's has method=\"wilson\".",
+    )
+    demand(
+        not close((low, high), _interval(right, n, "wilsoncc"), 2e-4),
+        'That is with a correction. The lesson\'s has method="wilson".',
+    )
+    demand(
+        not close((low, high), np.round(_interval(right, n), 2), 1e-9),
+        "Two places are too few for a narrow interval: give four.",
     )
     half = 1.96 * np.sqrt(right / n * (1 - right / n) / n)
     demand(
@@ -107,6 +116,10 @@ def exercise_3(answer):
         "A list is asked for, with one score for each seed in its place.",
     )
     demand(
+        not inspect.isgenerator(result),
+        "That is a generator, which scores when it is asked: return a list.",
+    )
+    demand(
         hasattr(result, "__iter__"),
         "That is one number. A list is asked for, with one score for each seed.",
     )
@@ -137,6 +150,11 @@ def exercise_3(answer):
     wanted = [_first_number(seed) for seed in seeds]
     demand(
         len(set(scores)) > 1, "All scores are equal: does each run get its own seed?"
+    )
+    demand(
+        not close(scores, np.array(wanted) + 1, 1e-9),
+        "`score` is called twice for a network, and trains it twice: call it once, and "
+        "keep what it returns.",
     )
     demand(close(scores, wanted, 1e-9), "The scores are not those of the given seeds.")
     return "Each seed starts anew, and no network outlives its score."

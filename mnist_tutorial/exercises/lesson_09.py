@@ -79,6 +79,12 @@ def exercise_3(answer):
         "`Sequential`, or with `keras.Model(inputs, outputs)`.",
     )
     _judge_network(model, keras)
+    loss = getattr(model.loss, "name", None) or str(model.loss)
+    demand(
+        "categorical_crossentropy" in loss or "function" in loss,
+        f"It is trained with the loss {loss}: the author's was the crossentropy of ten "
+        "classes.",
+    )
     _judge_optimizer(model.optimizer, keras)
     _judge_pixels(given["x"], model, keras)
     for given, _ in fitted:
@@ -119,7 +125,7 @@ def _judge_accuracies(accuracies, given, history):
 
 def _judge_pixels(x, model, keras):
     if not hasattr(x, "shape"):
-        return
+        x = next(iter(x))[0]
     # Whoever divides, the network or what comes before it.
     convolution = _convolutions(model, keras)[0]
     convolve, highest = convolution.call, 0
@@ -194,7 +200,17 @@ def _images():
 
 
 def _convolutions(model, keras):
-    return [part for part in model.layers if isinstance(part, keras.layers.Conv2D)]
+    return [part for part in _parts(model) if isinstance(part, keras.layers.Conv2D)]
+
+
+def _parts(model):
+    """Yield all layers of a network, and of networks in it."""
+    # A functional network holds what it calls besides layers, such as keras.ops.relu.
+    for part in getattr(model, "operations", None) or model.layers:
+        if hasattr(part, "layers"):
+            yield from _parts(part)
+        else:
+            yield part
 
 
 def _judge_network(model, keras):
@@ -217,12 +233,15 @@ def _judge_network(model, keras):
         found[0].dilation_rate == (1, 1) and found[0].filters == 8,
         "All else stays: 8 filters, without gaps between their weights.",
     )
-    # A functional network holds what it calls besides layers, such as keras.ops.relu.
-    parts = getattr(model, "operations", None) or model.layers
-    names = [getattr(part, "activation", type(part)) for part in parts]
+    names = [getattr(part, "activation", type(part)) for part in _parts(model)]
     demand(
         any(getattr(name, "__name__", "").lower() == "relu" for name in names),
         "The relu behind the convolution is gone.",
+    )
+    demand(
+        model.count_params() == 54_170,
+        f"It has {model.count_params():,} parameters, and the author's has 54,170: all "
+        "layers stay.",
     )
     image = np.zeros((1, 28, 28), "float32")
     shape = model.input_shape
