@@ -1,10 +1,14 @@
-"""A browser for the tests that need a real one."""
+"""What several files of tests need: a real browser, and a clone of the course."""
 
 import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])),
@@ -52,3 +56,28 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    command = ["git", "-C", folder, *identity, *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """Return a clone of this tree, with its uncommitted changes committed."""
+    folder = tmp_path_factory.mktemp("clone") / "course"
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z"],
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    git(folder.parent, "init", "-q", folder)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "The course")
+    return folder

@@ -21,31 +21,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def git(folder, *arguments):
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    command = ["git", "-C", folder, *identity, *arguments]
-    subprocess.run(command, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """Return a clone of this tree, with its uncommitted changes committed."""
-    folder = tmp_path_factory.mktemp("clone") / "course"
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "-z"],
-        capture_output=True,
-        check=True,
-    )
-    for name in listed.stdout.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    git(folder.parent, "init", "-q", folder)
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", "The course")
-    return folder
-
-
 def make_handout(folder):
     return subprocess.run(
         ["make", "handout"], cwd=folder, capture_output=True, text=True, check=False

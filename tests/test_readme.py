@@ -203,10 +203,11 @@ def machine_like_colab(tmp_path):
 @pytest.mark.skipif(
     not (shutil.which("git") and (ROOT / ".git").exists()), reason="no git checkout"
 )
-def test_the_colab_cell(machine_like_colab, tmp_path):
-    """Run it as Colab does, on a clone of this repository, and again."""
-    cell = colab_cell().replace("ADDRESS", ROOT.as_uri())
-    assert cell != colab_cell()
+def test_the_colab_cell(machine_like_colab, clone, tmp_path):
+    """Run it as Colab does, on a clone of this tree, and again."""
+    here = f"git clone --quiet {clone.as_uri()}"
+    cell, count = re.subn(r"git clone --quiet \S+", here, colab_cell())
+    assert count == 1
     assert "No module named 'mnist_tutorial'" in (
         machine_like_colab("import mnist_tutorial").stdout
     )
@@ -216,17 +217,17 @@ print("at", os.getcwd())
 print("package", mnist_tutorial.__file__)
 print("beside", os.path.exists("01_load_data.ipynb"), os.path.exists("../assets"))
 """
-    clone = tmp_path / "content" / "handwritten-digits"
+    copy = tmp_path / "content" / "handwritten-digits"
     for _ in range(2):  # Colab may ask for a restart, and for the cell again.
         done = machine_like_colab(cell + looks)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert f"at {clone / 'notebooks'}" in done.stdout
+        assert f"at {copy / 'notebooks'}" in done.stdout
         package = Path(re.search(r"^package (.+)$", done.stdout, re.MULTILINE)[1])
         assert package.is_relative_to(tmp_path / "python")
         assert "beside True True" in done.stdout
         assert "ERROR" not in done.stdout + done.stderr
     installed, cloned = (
         {path.relative_to(folder) for path in folder.rglob("*.py")}
-        for folder in (package.parent, clone / "mnist_tutorial")
+        for folder in (package.parent, copy / "mnist_tutorial")
     )
     assert installed == cloned
