@@ -44,6 +44,11 @@ def test_empty_pad_has_no_answer():
     assert repr(pad) == "An empty drawing pad."
 
 
+def test_a_pad_below_its_threshold_sees_no_digit():
+    pad = DrawingPad(lambda digit: np.full(10, 0.1), threshold=0.5)
+    assert repr(pad) == "A drawing pad; the network sees no digit that it knows."
+
+
 def still(pad):
     data = pad._repr_mimebundle_()
     data = data[0] if isinstance(data, tuple) else data
