@@ -1,6 +1,7 @@
 """A lesson runs with its kernel in any folder, and from a folder with a hard name."""
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -17,7 +18,7 @@ STOP = """
 import os, signal
 from tensorboard import manager
 for program in manager.get_all():
-    if program.logdir == ".":
+    if program.logdir == FOLDER:
         os.kill(program.pid, signal.SIGTERM)
 """
 
@@ -63,10 +64,14 @@ def test_lessons_find_what_they_need_from_the_folder_above_theirs(course):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such PATH on Windows")
-def test_tensorboard_is_found_beside_a_python_that_is_not_on_the_path(course):
+def test_tensorboard_is_found_beside_a_python_that_is_not_on_the_path(course, tmp_path):
     quiet = "from mnist_tutorial import quiet_start\nwith quiet_start():\n    pass"
-    start = "%load_ext tensorboard\n%tensorboard --logdir . --port 0"
-    cells = [nbformat.v4.new_code_cell(source) for source in (quiet, start, STOP)]
+    # A folder of its own, for only this TensorBoard is stopped.
+    folder = str(tmp_path)
+    options = f"--logdir {shlex.quote(folder)} --port 0"
+    start = f"%load_ext tensorboard\n%tensorboard {options}"
+    sources = (quiet, start, STOP.replace("FOLDER", repr(folder)))
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     outputs = " ".join(run(course, cells, "notebooks"))
     assert "ERROR" not in outputs
     assert "Could not find" not in outputs
