@@ -8,6 +8,7 @@ import struct
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from scipy import ndimage
 from scipy.stats import binomtest
@@ -16,6 +17,14 @@ from mnist_tutorial.exercises import check
 
 NUMBERS = [f"0{lesson}.{exercise}" for lesson in range(1, 10) for exercise in (1, 2, 3)]
 rng = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_haste():
+    """Let Keras take steps as they come: a few are done before they are compiled."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="module")
@@ -267,8 +276,6 @@ def float_split(digits):
 
 
 def read_data_set(model, images):
-    import tensorflow as tf
-
     data = tf.data.Dataset.from_tensor_slices(images).batch(500)
     return np.argmax(model.predict(data, verbose=0), axis=1)
 
@@ -349,7 +356,9 @@ def keep_by_folder(model, folder):
 
 
 def keep_export(model, folder):
+    tf.config.run_functions_eagerly(False)  # an export is compiled in any case
     model.export(folder / "export", verbose=False)
+    tf.config.run_functions_eagerly(True)
 
 
 def fetch_export(folder):
@@ -708,8 +717,6 @@ def mended_with_acc(x, y):
 
 def batched(x, y):
     """Hand the images over in batches, as a tf.data.Dataset."""
-    import tensorflow as tf
-
     x, y = x[..., None] / 255, keras.utils.to_categorical(y, 10)
     train, held_out = (
         tf.data.Dataset.from_tensor_slices((x[part], y[part])).batch(32)
@@ -949,8 +956,6 @@ RIGHT = [
     ("02.3", lambda digits: [digits[1][0][5] / 255]),
     ("02.3", lambda digits: keras.ops.expand_dims(digits[1][0][5] / 255, 0)),
     ("02.3", lambda digits: (digits[1][0] / 255)[[5]]),
-    ("02.1", len(range(0, 55_000, 64))),
-    ("02.1", -(-55_000 // 64)),
     ("02.1", np.array([860])),
     ("02.2", lambda: network(None, crossentropy(from_logits=True), penalty="l2")),
     ("03.1", 38_448),
@@ -965,7 +970,6 @@ RIGHT = [
     ("03.3", keras.Sequential([layers.Conv2D(8, 5, strides=2, padding="same")])),
     ("03.3", layers.SeparableConv2D(8, 15)),
     ("03.3", layers.Conv2D(8, 15)),
-    ("03.1", 48 * (1 + 32 * 25)),
     ("03.1", 38_448.0),
     ("03.1", np.array(38_448)),
     ("04.3", cut),
@@ -1002,7 +1006,7 @@ RIGHT = [
     ("07.1", interval(1_974, 2_000)),
     ("07.1", [0.981, 0.9911]),
     ("07.2", only_one),
-    ("07.2", lambda a, b: (np.sum(a & ~b), np.sum(b & ~a))),
+    ("07.2", lambda a, b: [int(np.sum(a > b)), int(np.sum(a < b))]),
     ("07.3", several),
     ("07.3", several_by_name),
     ("08.1", combine),
@@ -1041,7 +1045,6 @@ WRONG = [
     ("08.1", lambda a, n, b, m: (a + b) / (n + m), "a mean already"),
     ("08.2", lambda case: min(range(1, 64), key=lambda n: step_time(n, **case)), "63"),
     ("09.3", validated_on(slice(20, None), slice(180, None)), "that it learns from"),
-    ("09.3", validated_on(slice(180), slice(None)), "that it learns from"),
     ("09.3", validated_on(slice(180), slice(199, None)), "validated on 1"),
     ("09.3", fitted_twice, "No images are held out"),
     (
@@ -1474,15 +1477,12 @@ def test_blank(capsys, digits, number):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize(
-    "odd",
-    ["a word", None, object(), [], {}, np.zeros((2, 3)), lambda *given: object()],
-    ids=["str", "None", "object", "list", "dict", "array", "function"],
-)
-def test_odd_answers_are_wrong_in_one_line(capsys, digits, number, odd):
-    if number in ("01.2", "02.3") and callable(odd):
-        odd = object()
-    assert "✗ not yet. " in said(capsys, digits, number, odd)
+def test_odd_answers_are_wrong_in_one_line(capsys, digits, number):
+    odd = ["a word", None, object(), [], {}, np.zeros((2, 3))]
+    if number not in ("01.2", "02.3"):  # whose functions make an answer of `digits`
+        odd.append(lambda *given: object())
+    for answer in odd:
+        assert "✗ not yet. " in said(capsys, digits, number, answer), answer
 
 
 def test_every_exercise_has_answers_of_each_kind():
@@ -1540,13 +1540,13 @@ def test_the_lessons_own_variation_passes_whatever_it_draws():
 
     lesson_06.exercise_3(note)
     # All at once: a network of Keras anew for each call would take a minute.
-    many = np.repeat(shown[0][:1], 8_000, axis=0)
+    many = np.repeat(shown[0][:1], 2_000, axis=0)
     varied = vary_as_in_the_lesson(many, np.random.default_rng(0))
-    answers = varied.reshape(200, 40, 28, 28)
-    for first in range(200):
+    answers = varied.reshape(50, 40, 28, 28)
+    for first in range(50):
 
         def look_up(images, rng, first=first):
-            varied = answers[(first + rng.integers(200)) % 200]
+            varied = answers[(first + rng.integers(50)) % 50]
             return varied * (images.max(axis=(1, 2), keepdims=True) > 200)
 
         assert lesson_06.exercise_3(look_up)
