@@ -21,7 +21,7 @@ PAGES = [name.replace(".ipynb", ".html") for name in NAMES]
 
 # What a reader would stumble over, and axe does not look for: [what, where] each.
 # Axe's rule for pale text, which we leave out, takes ten seconds on a long lesson.
-LOOK = """() => {
+PLACES = """() => {
   const found = [];
   const say = (what, where) => found.push([what, (where || '').slice(0, 60)]);
   for (const img of document.images) {
@@ -39,6 +39,10 @@ LOOK = """() => {
       say('a link to nowhere', to);
   }
   if (document.documentElement.scrollWidth > innerWidth) say('wider than the window');
+  return found;
+}"""
+COLOURS = """() => {
+  const found = [];
   const rgb = text => (text.match(/[\\d.]+/g) || []).map(Number);
   const light = c => {
     const [r, g, b] = c.map(v => v / 255).map(
@@ -55,7 +59,7 @@ LOOK = """() => {
       behind = behind.parentElement;
     const paper = rgb(getComputedStyle(behind || document.body).backgroundColor);
     const [low, high] = [light(ink), light(paper)].sort((a, b) => a - b);
-    if ((high + 0.05) / (low + 0.05) < 4.5) say('too pale: ' + ink, text.data.trim());
+    if ((high + 0.05) / (low + 0.05) < 4.5) found.push([`pale: ${ink}`, text.data]);
   }
   return found;
 }"""
@@ -79,18 +83,23 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=["light", "dark"])
-def sheet(request, browser):
+@pytest.fixture
+def sheet(browser):
     """Return a page of a browser that is offline, and what goes wrong in it."""
-    context = browser.new_context(color_scheme=request.param, offline=True)
+    context = browser.new_context(offline=True)
     page = context.new_page()
     page.wrong = []
     page.on("requestfailed", lambda asked: page.wrong.append(asked.url[:80]))
     page.on("console", lambda line: page.wrong.append(line.text))
     page.on("pageerror", lambda error: page.wrong.append(str(error)))
-    page.theme = request.param
     yield page
     context.close()
+
+
+def take_picture(sheet, name, width, theme):
+    if folder := os.environ.get("SCREENSHOTS"):
+        sheet.emulate_media(color_scheme=theme)
+        sheet.screenshot(path=Path(folder) / f"{Path(name).stem}-{width}-{theme}.png")
 
 
 @pytest.mark.parametrize("name", ["index.html", "words.html", *PAGES])
@@ -100,16 +109,17 @@ def test_a_page_opens_offline_and_reads_well_at_each_width(
     asked = []
     sheet.on("request", lambda request: asked.append(request.url))
     sheet.goto((folder / name).as_uri())
-    # Dark changes colours alone: LOOK looks at these, and axe is not asked again.
-    light = sheet.theme == "light"
-    for width in (390, 1000, 1400) if light else (390, 1400):
+    for width in (390, 1000, 1400):
         sheet.set_viewport_size({"width": width, "height": 900})
-        if os.environ.get("SCREENSHOTS"):
-            file = f"{Path(name).stem}-{width}-{sheet.theme}.png"
-            sheet.screenshot(path=Path(os.environ["SCREENSHOTS"]) / file)
-        assert sheet.evaluate(LOOK) == [], width
-        if light and width == 390:
+        for theme in ("dark", "light"):
+            take_picture(sheet, name, width, theme)
+        assert sheet.evaluate(PLACES) == [], width
+        if width == 390:
             assert faults_by_axe(sheet, but=["color-contrast"]) == []
+    # A theme changes colours alone, and the widest window shows all there is.
+    for theme in ("light", "dark"):
+        sheet.emulate_media(color_scheme=theme)
+        assert sheet.evaluate(COLOURS) == [], theme
     assert sheet.wrong == []
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
 
@@ -182,11 +192,13 @@ def test_text_is_as_wide_as_a_line_of_a_book_and_sections_stand_beside_it(
 
 
 def test_paper_is_white_whatever_the_screen(folder, sheet):
-    sheet.emulate_media(media="print")
     sheet.goto((folder / "02_dense_network.html").as_uri())
     paper = "getComputedStyle(document.body).backgroundColor"
-    assert sheet.evaluate(paper) == "rgb(255, 255, 255)"
-    assert sheet.evaluate(LOOK) == []
+    for theme in ("light", "dark"):
+        sheet.emulate_media(media="print", color_scheme=theme)
+        assert sheet.evaluate(paper) == "rgb(255, 255, 255)"
+        assert sheet.evaluate(COLOURS) == []
+    assert sheet.evaluate(PLACES) == []
     assert not sheet.locator(".side").is_visible()
 
 
