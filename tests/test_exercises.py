@@ -1056,7 +1056,7 @@ WRONG = [
     *[("09.1", line, hint) for line, hint in OLD_LINES.items()],
     ("09.1", 7, "change their meaning"),
     ("09.1", "Conv2D(32, 3, 3)", "One number"),
-    ("09.2", "A", "ends beside"),
+    ("09.2", "A", "ends above"),
     ("09.2", "A or B", "Only one"),
     ("09.2", "the upper one", "The name of a curve"),
     ("09.2", 2, "its letter"),

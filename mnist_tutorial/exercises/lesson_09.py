@@ -37,7 +37,7 @@ def exercise_2(answer):
     )
     demand(
         named[0] == "B",
-        "Curve A ends beside the line: it was drawn with other images than evaluate "
+        "Curve A ends above the line: it was drawn with other images than evaluate "
         "read. Which curve ends on the line?",
     )
     return (

@@ -42,7 +42,8 @@ WAYS = {
 }
 
 # Ways that are common in Europe and rare in MNIST: a 1 with a long upstroke or a foot,
-# a flat 3, an open or a round 4, a 6 that curls in, a barred or wavy 7, an 8 of rings.
+# a flat 3, a round 4 or one with a short stem, a 6 that curls in, a barred or wavy 7,
+# an 8 of rings.
 EUROPEAN = {
     1: [["15 51", "51 59"], ["24 51", "51 59"], ["33 51", "51 59", "29 79"]],
     3: [["11 81", "81 44", "44 76 68 49 17"]],
