@@ -6,7 +6,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from mnist_tutorial import course_folder, data, load_mnist
+from mnist_tutorial import course_folder
+from mnist_tutorial.data import DigitData
 from mnist_tutorial.folders import whole_or_not
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,13 +71,10 @@ FAILING = {
 
 @pytest.mark.parametrize("name", FAILING)
 def test_a_notebook_shows_the_words_and_not_the_lines_of_this_package(name):
-    shell = InteractiveShell(user_ns={"digits": data._pack(arrays(), "MNIST")})
+    digits = DigitData()
+    digits.name = "MNIST"
+    shell = InteractiveShell(user_ns={"digits": digits})
     with capture_output() as shown:
         result = shell.run_cell(FAILING[name])
     error = result.error_in_exec
     assert shown.stdout.strip() == f"{type(error).__name__}: {error}"
-
-
-def arrays():
-    (x_train, y_train), (x_test, y_test) = load_mnist("stand-in")
-    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
