@@ -122,14 +122,14 @@ def whole(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """Kill eight trainings, three at a time; return each one's plan and checkpoint."""
+    """Kill five trainings, three at a time; return each one's plan and checkpoint."""
     folder = tmp_path_factory.mktemp("killed")
     # In the first epoch, in the second and in the last; at the first batch, at the last
     # and in between: what a training goes on from is written between two epochs.
     plans = [
-        {"reshuffle": reshuffle, "place": place}
-        for place in ((0, 0), (1, 4), (3, 2))
-        for reshuffle in (True, False)
+        {"reshuffle": True, "place": (0, 0)},
+        {"reshuffle": False, "place": (1, 4)},
+        {"reshuffle": True, "place": (3, 2)},
     ]
     # And two while a checkpoint is being written: before its end, and unrenamed.
     plans += [{"reshuffle": True, "fatal": name} for name in ("fsync", "replace")]
@@ -150,7 +150,7 @@ def killed(tmp_path_factory):
     return list(zip(plans, paths, strict=True))
 
 
-@pytest.mark.parametrize("i", range(8))
+@pytest.mark.parametrize("i", range(5))
 def test_a_killed_training_ends_as_if_it_had_never_been_killed(i, killed, whole):
     plan, path = killed[i]
     start, end = train(path, reshuffle=plan["reshuffle"])
@@ -569,15 +569,15 @@ def functional_of_2_12(plan):
     plan["module"] = "keras.engine.functional"
 
 
-@pytest.mark.parametrize("unpacked", [False, True])
 @pytest.mark.parametrize(
-    "change",
+    ("change", "unpacked"),
     [
-        first_layer_names_the_input,
-        normalised_along_a_list,
-        mixed_precision,
-        functional,
-        functional_of_2_12,
+        (first_layer_names_the_input, False),
+        (first_layer_names_the_input, True),
+        (normalised_along_a_list, False),
+        (mixed_precision, False),
+        (functional, False),
+        (functional_of_2_12, False),
     ],
 )
 def test_a_keras_file_of_keras_2_is_read(change, unpacked, tmp_path):
@@ -642,20 +642,6 @@ def test_a_network_that_is_not_understood_says_whose_it_is(tmp_path):
     assert "damaged" not in sentence
 
 
-def saved_model(folder):
-    build().export(folder / "served", verbose=False)
-    return folder / "served"
-
-
-def inner_saved_model(folder):
-    return saved_model(folder) / "saved_model.pb"
-
-
-def lite(folder):
-    build().export(folder / "network.tflite", format="litert", verbose=False)
-    return folder / "network.tflite"
-
-
 def weights_alone(folder):
     build().save_weights(folder / "network.weights.h5")
     return folder / "network.weights.h5"
@@ -710,9 +696,7 @@ OTHERS = {
     ),
     "PyTorch": (zipped("mnist_cnn/data.pkl", "mnist_cnn/version"), "is PyTorch's"),
     "Git LFS": (written(b"version https://git-lfs.github.com/spec/v1"), "lfs pull"),
-    "SavedModel": (saved_model, "TFSMLayer"),
-    "SavedModel's file": (inner_saved_model, "TFSMLayer"),
-    "LiteRT": (lite, "tf.lite.Interpreter"),
+    "LiteRT": (written(b"\x1c\0\0\0TFL3" + bytes(99)), "tf.lite.Interpreter"),
     "weights": (weights_alone, "and fill it with load_weights"),
     "data in HDF5": (data_in_hdf5, "is HDF5 without a network"),
     "plan": (written(b'{"class_name": "Sequential"}'), "is JSON without weights"),
@@ -741,9 +725,13 @@ def test_another_kind_of_file_is_called_by_its_name(kind, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_way_out_of_a_saved_model_holds(tmp_path):
-    folder = saved_model(tmp_path)
-    assert 'call_endpoint="serving_default"' in message(folder)
+def test_a_saved_model_is_called_by_its_name_and_the_way_out_holds(tmp_path):
+    folder = tmp_path / "served"
+    build().export(folder, verbose=False)
+    for path in (folder, folder / "saved_model.pb"):
+        sentence = message(path)
+        assert 'call_endpoint="serving_default"' in sentence
+        assert "damaged" not in sentence
     layer = keras.layers.TFSMLayer(folder, call_endpoint="serving_default")
     assert layer(np.zeros((1, 8, 8, 1), "float32"))
 
