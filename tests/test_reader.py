@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -85,7 +84,10 @@ def strange_network():
 
 # One recipe for each stack of layers: "reader" has that of "fast".
 STACKS = {recipe.layers: name for name, recipe in RECIPES.items()}
-NETWORKS = {name: RECIPES[name].build for name in STACKS.values()} | {
+LIKE_OTHERS = {"cnn_3x3", "cnn_5x5", "accurate"}  # their kinds of layers are in these
+NETWORKS = {
+    name: RECIPES[name].build for name in STACKS.values() if name not in LIKE_OTHERS
+} | {
     "strange": strange_network,
     "softmax regression": lambda: keras.Sequential(
         [keras.Input((784,)), layers.Dense(10, activation="softmax")]
@@ -306,14 +308,15 @@ def test_a_network_with_branches_is_refused(tmp_path):
         reader_page(keras.Model(image, digits), tmp_path / "reader.html")
 
 
-def test_make_reader_writes_the_page_of_a_saved_network(reader, tmp_path):
-    saved = tmp_path / "my network.keras"
-    reader[0].save(saved)
-    command = [sys.executable, ROOT / "scripts" / "reader.py", saved]
-    command += ["--to", tmp_path / "pages" / "reader.html"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "reader.html" in done.stdout
+def test_make_reader_writes_the_page_of_a_saved_network(
+    reader, tmp_path, monkeypatch, capsys
+):
+    reader[0].save(tmp_path / "my network.keras")
+    monkeypatch.chdir(tmp_path)
+    command = ["reader.py", "my network.keras", "--to", "pages/reader.html"]
+    monkeypatch.setattr(sys, "argv", command)
+    runpy.run_path(str(ROOT / "scripts" / "reader.py"))["main"]()
+    assert "reader.html" in capsys.readouterr().out
     written = (tmp_path / "pages" / "reader.html").read_text("utf-8")
     (threshold,) = re.findall(r'"threshold": ([\d.]+)', written)
     assert 0.1 < float(threshold) < 1
