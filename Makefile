@@ -1,10 +1,13 @@
 # Handwritten digits with Keras. Each target does all the set-up that it needs.
 
-PYTHON ?= python3
 ARGS ?=
+# Windows would write files and pipes in letters of its own.
+export PYTHONUTF8 := 1
 ifeq ($(OS),Windows_NT)
 VENV_PYTHON := .venv/Scripts/python.exe
+PYTHON ?= $(if $(shell command -v py),py -3,python3)
 else
+PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 endif
 # JupyterLab refuses root, as which containers run, unless told.
@@ -29,7 +32,7 @@ ifneq ($(wildcard tests),)
 endif
 
 set-up:
-	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one, as in: make lab PYTHON=python3.12"; exit 1; }
+	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "There is no $(PYTHON): install Python 3.11, 3.12 or 3.13, or name one, as in: make lab PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) scripts/set_up.py
 
 # What lessons start by name, such as tensorboard, lies beside Python.
@@ -62,7 +65,7 @@ collect: set-up
 # The browser test draws a 3 on the pad, and takes the picture.
 hero: set-up
 	@rm -f build/hero/pad.png
-	SCREENSHOTS=$(abspath build/hero) $(VENV_PYTHON) -m pytest tests/test_browser.py -k three
+	SCREENSHOTS="$(abspath build/hero)" $(VENV_PYTHON) -m pytest tests/test_browser.py -k three
 	@test -f build/hero/pad.png || { echo "No picture was taken: that needs Chromium or Chrome on PATH."; exit 1; }
 	cp build/hero/pad.png assets/hero.png
 

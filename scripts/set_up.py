@@ -58,20 +58,31 @@ def refuse():
         )
 
 
+def is_ready(wanted):
+    """Tell whether the environment was made from what is wanted, and still runs.
+
+    Whatever Python asks: the environment has its own.
+    """
+    try:
+        with open(STAMP) as stream:
+            if stream.read() != wanted:
+                return False
+        command = [VENV_PYTHON, "-c", "import mnist_tutorial"]
+        return subprocess.call(command, cwd=ROOT) == 0
+    except OSError:
+        return False
+
+
 def main():
     """Set up what is missing; print one line and fail where that cannot work."""
-    refuse()
-    wanted = hashlib.sha256(sys.version.encode())
+    wanted = hashlib.sha256()
     for name in ("requirements.lock", "pyproject.toml"):
         with open(os.path.join(ROOT, name), "rb") as stream:
             # Line ends differ between systems, and are no reason to set up again.
             wanted.update(stream.read().replace(b"\r\n", b"\n"))
-    try:
-        with open(STAMP) as stream:
-            if stream.read() == wanted.hexdigest():
-                return
-    except OSError:
-        pass
+    if is_ready(wanted.hexdigest()):
+        return
+    refuse()
     if os.path.realpath(sys.prefix) == os.path.realpath(VENV):
         sys.exit(
             "This Python is that of .venv itself: run deactivate first, or name the "
@@ -82,7 +93,14 @@ def main():
 
     print("Setting up .venv from requirements.lock (some minutes, once) ...")
     sys.stdout.flush()
-    venv.create(VENV, with_pip=True, clear=os.path.isdir(VENV))
+    links = os.name != "nt"  # so that it keeps up with this Python
+    try:
+        venv.create(VENV, clear=os.path.isdir(VENV), symlinks=links, with_pip=True)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        sys.exit(
+            "{} cannot be made ({}). Close what runs from it, and see that the disk "
+            "has room.".format(VENV, error)
+        )
     pip = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
     lock = ["--only-binary", ":all:", "--require-hashes", "-r", "requirements.lock"]
     project = ["--no-deps", "--no-build-isolation", "-e", "."]

@@ -173,14 +173,18 @@ def set_up(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "VENV", str(tmp_path / ".venv"))
     monkeypatch.setattr(module, "STAMP", str(tmp_path / ".venv" / "installed-from"))
     module.done = []
-    module.pip_fails = False
+    module.pip_fails, module.venv_fails, module.runs = False, None, True
 
-    def create(place, with_pip, clear):
+    def create(place, with_pip, clear, symlinks):
+        if module.venv_fails:
+            raise module.venv_fails
         module.done.append("venv anew" if clear else "venv")
         os.makedirs(place, exist_ok=True)
 
     def call(command, cwd):
         assert cwd == str(tmp_path)
+        if command[1] == "-c":
+            return int(not module.runs)
         module.done.append("lock" if "requirements.lock" in command else "project")
         module.command = command
         return int(module.pip_fails)
@@ -206,6 +210,31 @@ def test_set_up_goes_to_work_again_when_the_lists_change(name, set_up, tmp_path)
         stream.write("# changed\n")
     set_up.main()
     assert set_up.done == ["venv", "lock", "project", "venv anew", "lock", "project"]
+
+
+def test_what_is_ready_stays_whatever_python_asks(set_up, monkeypatch):
+    set_up.main()
+    for minor in 11, 13, 14:
+        imitate(monkeypatch, set_up, 3, minor, 9)
+        set_up.main()
+    assert set_up.done == ["venv", "lock", "project"]
+
+
+def test_what_runs_no_more_is_made_anew(set_up):
+    set_up.main()
+    set_up.runs = False
+    set_up.main()
+    assert set_up.done == ["venv", "lock", "project", "venv anew", "lock", "project"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError("in use"), ValueError(": in its path"), OSError("disk is full")],
+)
+def test_an_environment_that_cannot_be_made_is_said_in_one_line(set_up, error):
+    set_up.venv_fails = error
+    with pytest.raises(SystemExit, match=r"venv cannot be made \(.*Close what runs"):
+        set_up.main()
 
 
 def test_other_line_ends_are_no_change(set_up, tmp_path):
