@@ -21,14 +21,16 @@ from mnist_tutorial.folders import whole_or_not
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PAGES = ROOT / "build" / "course"
+# What nbformat raises for files that are no notebooks.
+FAULTS = OSError, ValueError, AttributeError, TypeError, KeyError
 
 
 def read(path):
     """Return the notebook at `path`, or None and what is wrong with it."""
     try:
         notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.ValidationError, AttributeError) as error:
-        return None, f"is no notebook: {str(error).splitlines()[0][:80]}"
+    except (*FAULTS, nbformat.ValidationError) as error:
+        return None, f"is no notebook: {str(error)[:80].partition(chr(10))[0]}"
     if not notebook.cells:
         return None, "is empty"
     return notebook, ""
@@ -165,13 +167,18 @@ def main():
         rows.append((files[path], minutes, verdict or "as stored"))
     if not arguments.store:
         done = "Outputs as stored" if arguments.no_run else "Executed"
-        site.finish(f"{done}, on {digits}.")
+        opens = PAGES / "index.html"
+        if arguments.lessons and opens.exists():
+            # The cover and the words of the whole course stay.
+            opens = PAGES / files[paths[0]].replace(".ipynb", ".html")
+        else:
+            site.finish(f"{done}, on {digits}.")
     width = max(len(name) for name, *_ in rows)
     print(f"\n{'lesson':<{width}}  minutes  verdict (on {digits})")
     for name, minutes, verdict in rows:
         print(f"{name:<{width}}  {minutes:7.1f}  {verdict}")
     if not arguments.store:
-        print(f"\nOpen {(PAGES / 'index.html').relative_to(ROOT)} in a browser.")
+        print(f"\nOpen {opens.relative_to(ROOT)} in a browser.")
     if arguments.pdf and not arguments.store:
         try:
             write_pdf(site.joined(), PAGES / "course.pdf")

@@ -201,7 +201,9 @@ class Site:
         self.bodies[lesson["page"]] = body
         # Previous and next are neighbours in the same folder.
         row = [
-            each for each in self.lessons if Path(each["page"]).parent == page.parent
+            each
+            for each in self.lessons
+            if each["page"] and Path(each["page"]).parent == page.parent
         ]
         here = row.index(lesson)
         self._write(

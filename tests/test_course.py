@@ -102,6 +102,7 @@ STRAY = {
     "json.ipynb": '{"a": 1}',
     "list.ipynb": "[]",
     "binary.ipynb": "\0\1",
+    "number.ipynb": '{"nbformat": 4, "nbformat_minor": 5, "cells": [1]}',
 }
 
 
@@ -121,6 +122,10 @@ def test_what_is_no_lesson_is_a_line_in_the_table(
         assert "is empty" in lines[name] or "is no notebook: " in lines[name]
         assert name.replace(".ipynb", ".html") not in index
     assert "folder.ipynb" not in lines
+    # What has no page is nobody's neighbour.
+    page = (tmp_path / "pages" / "01_works.html").read_text(encoding="utf-8")
+    assert '<a rel="prev"' in page
+    assert '<a rel="next"' not in page
 
 
 def test_a_notebook_without_a_heading_is_named_after_its_file(
@@ -180,6 +185,17 @@ def test_one_lesson(course, tmp_path, monkeypatch):
     run(course, monkeypatch, "--no-run", "01")
     pages = {path.name for path in (tmp_path / "pages").glob("0*.html")}
     assert pages == {"01_works.html"}
+
+
+def test_one_lesson_leaves_the_cover_of_all(course, tmp_path, monkeypatch, capsys):
+    run(course, monkeypatch, "--no-run")
+    cover = (tmp_path / "pages" / "index.html").read_text(encoding="utf-8")
+    write(tmp_path, "01_works", ["print('mended')"])
+    capsys.readouterr()
+    run(course, monkeypatch, "--no-run", "01")
+    assert (tmp_path / "pages" / "index.html").read_text(encoding="utf-8") == cover
+    assert "mended" in (tmp_path / "pages" / "01_works.html").read_text("utf-8")
+    assert "01_works.html in a browser" in capsys.readouterr().out
 
 
 def test_unknown_lesson(course, monkeypatch):
