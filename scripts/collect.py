@@ -65,7 +65,7 @@ def read_answers(content, course):
         answers[number] = (verdict.lower(), words)
     if not answers:
         return {}, "holds no exercise of the course"
-    if not outputs and not any(cell.execution_count for cell in cells):
+    if not outputs and not any(cell.get("execution_count") for cell in cells):
         return answers, "was never run"
     lessons = {number[:2] for number in answers}
     lacking = sorted(n for n in course - answers.keys() if n[:2] in lessons)
@@ -107,12 +107,16 @@ def main():
     numbers = sorted(verdicts)
     COLLECT.mkdir(parents=True, exist_ok=True)
     # With a mark at its start, by which spreadsheets know the letters with accents.
-    with open(COLLECT / "gradebook.csv", "w", newline="", encoding="utf-8-sig") as file:
-        book = csv.writer(file)
-        book.writerow(["learner", "file", *numbers, "remark"])
-        for learner, name, answers, remark in rows:
-            marks = [answers.get(number, ("",))[0] for number in numbers]
-            book.writerow([safe(learner), safe(name), *marks, remark])
+    gradebook = COLLECT / "gradebook.csv"
+    try:
+        with open(gradebook, "w", newline="", encoding="utf-8-sig") as file:
+            book = csv.writer(file)
+            book.writerow(["learner", "file", *numbers, "remark"])
+            for learner, name, answers, remark in rows:
+                marks = [answers.get(number, ("",))[0] for number in numbers]
+                book.writerow([safe(learner), safe(name), *marks, remark])
+    except OSError as error:
+        sys.exit(f"{gradebook} cannot be written ({error.strerror}): is it open?")
     page = TEMPLATES.get_template("collect.html.j2").render(
         numbers=numbers, verdicts=verdicts, mistakes=mistakes, rows=rows
     )

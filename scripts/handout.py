@@ -39,7 +39,7 @@ def without_answers(text):
 def main():
     """Take what .gitattributes lets out of the last commit, and nothing else."""
     committed = git("archive", "--format=zip", f"--prefix={FOLDER}", "HEAD")
-    readme = git("show", "HEAD:assets/students.md")
+    readme = git("show", "HEAD:./assets/students.md")
     HANDOUT.parent.mkdir(parents=True, exist_ok=True)
     archive = zipfile.ZipFile(io.BytesIO(committed))
     with zipfile.ZipFile(HANDOUT, "w", zipfile.ZIP_DEFLATED) as handout:

@@ -169,3 +169,17 @@ def test_what_is_no_folder_and_no_zip_is_named(collect, tmp_path, name):
     with pytest.raises(SystemExit, match=f"{name} is no folder and no zip"):
         collect(tmp_path / name)
     assert not (tmp_path / "collect").exists()
+
+
+def test_a_gradebook_that_is_open_elsewhere_gets_a_sentence(collect, source, tmp_path):
+    (tmp_path / "collect" / "gradebook.csv").mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"gradebook\.csv cannot be written .*open\?$"):
+        collect(source)
+
+
+def test_cells_that_do_not_say_when_they_ran(collect, tmp_path):
+    (tmp_path / "in").mkdir()
+    text = notebook().replace('"execution_count": null,', "")
+    (tmp_path / "in" / "curie.ipynb").write_text(text, encoding="utf-8")
+    rows, _, _ = collect(tmp_path / "in")
+    assert rows["curie.ipynb"]["remark"] == "was never run"
