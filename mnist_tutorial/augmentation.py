@@ -21,6 +21,12 @@ def jiggle(
     standard deviation of that at 5 × 5 knots, in pixels. Strokes get up to `pen` pixels
     wider or narrower, at most 1, and lose up to the share `fade` of their light.
     `share` is the chance of an image to be varied at all.
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 28, 28, 1), "float32")
+    >>> jiggle(images, np.random.default_rng(0)).shape
+    (2, 28, 28, 1)
     """
     n, size = images.shape[:2]
     if images.shape != (n, size, size, 1):
@@ -87,6 +93,12 @@ class Jiggled(keras.utils.PyDataset):
     whole or one-hot. What is left over at an epoch's end is not shown in that epoch.
     After `jiggled_epochs`, images are shown as they are; `first_epoch` are done, where
     ``fit`` goes on from its ``initial_epoch``. `how` goes to `jiggle`.
+
+    Examples
+    --------
+    >>> batches = Jiggled(np.zeros((5, 28, 28, 1)), np.arange(5), batch_size=2)
+    >>> len(batches), batches[0][0].shape
+    (2, (2, 28, 28, 1))
     """
 
     def __init__(

@@ -92,7 +92,7 @@ class Recipe:
         seed : int
             Of the first weights, dropout, and the order and variation of the images.
         epochs : int, optional
-            Instead of the recipe's.
+            Instead of the recipe's; the last `plain_epochs` of them are plain.
         model : keras.Sequential, optional
             What this recipe returned for as many images and epochs. It starts anew, as
             if just built: many networks fill TensorFlow's memory, and one does not.
@@ -368,7 +368,8 @@ def network_at_hand(digits, folder=None, *, name="fast"):
     """Return a trained network, for lessons about something else than training.
 
     It is trained once, on all training images but the last 5,000; after that it is
-    loaded. Either way the weights are the same, and random numbers are seeded with 0.
+    loaded, until its file is deleted. Either way the weights are the same, unless the
+    recipe has changed since; and random numbers are seeded with 0.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def test_examples_hold(name, tmp_path, monkeypatch):
 # Modules whose names are for this project alone.
 INTERNAL = re.compile(
     r"mnist_tutorial\.(exercises\.(judging|lesson_\d\d)|handwriting\.ink"
-    r"|plotting\.base|stand_in|augmentation)"
+    r"|plotting\.base|stand_in)"
 )
 
 
