@@ -2,7 +2,8 @@
 
 Takes any folder with a labels.csv of the columns file, label (the digits in reading
 order) and kind ("row..." for several digits on a picture). A picture that is refused
-counts as misread. The networks are trained on MNIST, seed 0, the test images unseen.
+counts as misread. Each recipe is trained on MNIST with several seeds, the test images
+unseen, and every one of these networks reads all pictures.
 """
 
 import argparse
@@ -28,6 +29,7 @@ def main():
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--recipes", nargs="+", default=["fast", "reader", "accurate"])
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each")
     parser.add_argument("--to", type=Path, help="where to write the figures as JSON")
     options = parser.parse_args()
     try:
@@ -40,8 +42,9 @@ def main():
     prepared = [prepare(options.folder, picture) for picture in pictures]
     digits = load_mnist()
     report = {"digits": digits.name, "recipes": {}}
+    seeds = range(options.seeds)
     for name in options.recipes:
-        report["recipes"][name] = measure(name, digits, pictures, prepared)
+        report["recipes"][name] = measure(name, seeds, digits, pictures, prepared)
         print_table(name, report["recipes"][name])
     if options.to:
         options.to.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -65,20 +68,24 @@ def prepare(folder, picture):
         return []
 
 
-def measure(name, digits, pictures, prepared):
-    """Train one recipe; count what it reads of MNIST's test set and the pictures."""
+def measure(name, seeds, digits, pictures, prepared):
+    """Train one recipe; count what each network reads of test images and pictures."""
     (x_train, y_train), (x_test, y_test) = digits
-    model, _ = RECIPES[name].train(as_input(x_train), y_train, seed=0)
-    right = np.sum(predict(model, x_test).argmax(axis=1) == y_test)
-    kinds = defaultdict(lambda: {"pictures": 0, "read": 0, "refused": 0})
+    kinds = defaultdict(lambda: {"pictures": 0, "refused": 0, "read": [0] * len(seeds)})
     for picture, found in zip(pictures, prepared, strict=True):
-        count = kinds[picture["kind"]]
-        count["pictures"] += 1
-        count["refused"] += not found
-        if found:
-            answer = predict(model, np.array(found)).argmax(axis=1)
-            count["read"] += "".join(map(str, answer)) == picture["label"]
-    return {"test_accuracy": float(right / len(y_test)), "kinds": dict(kinds)}
+        kinds[picture["kind"]]["pictures"] += 1
+        kinds[picture["kind"]]["refused"] += not found
+    accuracies = []
+    for place, seed in enumerate(seeds):
+        model, _ = RECIPES[name].train(as_input(x_train), y_train, seed=seed)
+        right = predict(model, x_test).argmax(axis=1) == y_test
+        accuracies.append(float(right.mean()))
+        for picture, found in zip(pictures, prepared, strict=True):
+            if found:
+                answer = predict(model, np.array(found)).argmax(axis=1)
+                is_read = "".join(map(str, answer)) == picture["label"]
+                kinds[picture["kind"]]["read"][place] += is_read
+    return {"test_accuracy": accuracies, "kinds": dict(kinds)}
 
 
 def as_input(images):
@@ -93,14 +100,21 @@ def predict(model, images):
 
 def print_table(name, measured):
     """Print what was read, kind by kind, and of all single digits."""
-    print(f"{name}: {measured['test_accuracy']:.2%} of MNIST's test images")
+    accuracy = np.mean(measured["test_accuracy"])
+    print(f"{name}: {accuracy:.2%} of MNIST's test images")
     kinds = measured["kinds"]
     singles = [count for kind, count in kinds.items() if not kind.startswith("row")]
-    total = {key: sum(count[key] for count in singles) for key in singles[0]}
+    total = {
+        "pictures": sum(count["pictures"] for count in singles),
+        "refused": sum(count["refused"] for count in singles),
+        "read": np.sum([count["read"] for count in singles], axis=0),
+    }
     for kind, count in [*sorted(kinds.items()), ("all single digits", total)]:
+        share = np.mean(count["read"]) / count["pictures"]
+        each = ", ".join(map(str, count["read"]))
         print(
-            f"  {kind:<18}{count['read']:>5} of {count['pictures']:<4}"
-            f"{count['read'] / count['pictures']:7.1%}  {count['refused']} refused"
+            f"  {kind:<18}{share:7.1%}  ({each} of {count['pictures']}), "
+            f"{count['refused']} refused"
         )
 
 
