@@ -1,6 +1,8 @@
 """The checks of the exercises: what they accept, and which mistake they name."""
 
+import contextlib
 import gc
+import gzip
 import random
 import re
 import struct
@@ -27,6 +29,13 @@ def in_haste():
     tf.config.run_functions_eagerly(False)
 
 
+@contextlib.contextmanager
+def compiled():
+    tf.config.run_functions_eagerly(False)
+    yield
+    tf.config.run_functions_eagerly(True)
+
+
 @pytest.fixture(scope="module")
 def digits():
     """Noise in the form of MNIST: no two images are alike."""
@@ -38,6 +47,7 @@ def digits():
         )
         for n in (60_000, 10_000)
     ]
+    parts[1][0][5] //= 2  # In MNIST, too, test image 5 has no pixel of 255.
     return tuple(parts)
 
 
@@ -101,6 +111,21 @@ class StopAtGet(StopAt):
 class StopAtByItem(StopAt):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = dict(logs.items())[self.key] >= self.goal
+
+
+class TooLateByItem(StopAtByItem):
+    goal = 0.98
+
+
+class StopAtEitherName(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        reached = logs.get("val_accuracy", logs.get("val_acc"))
+        self.model.stop_training = reached >= self.goal
+
+
+class StopAtTestEnd(keras.callbacks.Callback):
+    def on_test_end(self, logs=None):
+        self.model.stop_training = logs["accuracy"] >= 0.97
 
 
 class StopAtWithList(StopAt):
@@ -173,6 +198,21 @@ class Never(StopAt):
 class OnItself(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.stop_training = logs["val_accuracy"] >= 0.97
+
+
+class OnAnother(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        always_the_same.stop_training = logs["val_accuracy"] >= 0.97
+
+
+class Evaluates(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.evaluate(np.zeros((9, 28, 28, 1)), np.eye(10)[:9])
+
+
+class Exits(StopAt):
+    def on_epoch_end(self, epoch, logs=None):
+        raise SystemExit
 
 
 class Fails(keras.callbacks.Callback):
@@ -251,8 +291,27 @@ class WithoutLayers(keras.Model):
         return keras.ops.matmul(keras.ops.reshape(x, (-1, 28 * 28)), self.kernel)
 
 
-def compiled_for_logits(model):
-    model.compile("sgd", crossentropy(from_logits=True))
+def compiled_for_logits(model, *metrics):
+    model.compile("sgd", crossentropy(from_logits=True), metrics=metrics)
+    return model
+
+
+def with_penalty_on_activities():
+    penalised = layers.Dense(32, activity_regularizer="l2")
+    model = network_of(layers.Flatten(), penalised, layers.Dense(10))
+    model.evaluate = compiled()(model.evaluate)
+    return model
+
+
+def relu_as_a_call():
+    image = keras.Input((28, 28))
+    logits = layers.Dense(10)(layers.Flatten()(image))
+    return compiled_for_logits(keras.Model(image, keras.ops.relu(logits)))
+
+
+def trained_within():
+    model = network_of(layers.Flatten(), layers.Dense(10))
+    model.fit(np.zeros((9, 28, 28)), np.eye(10)[:9], verbose=0)
     return model
 
 
@@ -263,6 +322,12 @@ def drawn_with_replacement(digits):
     val = np.resize(val, 10_000)
     (x, y), _ = digits
     return x[fit], y[fit], x[val], y[val]
+
+
+def drawn_with_replacement_and_deleted(digits):
+    (x, y), _ = digits
+    val = np.random.default_rng(0).integers(0, 60_000, 10_000)
+    return np.delete(x, val, axis=0), np.delete(y, val), x[val], y[val]
 
 
 def flat_split(digits):
@@ -280,14 +345,37 @@ def read_data_set(model, images):
     return np.argmax(model.predict(data, verbose=0), axis=1)
 
 
+def parts_of(images, size=500):
+    return (images[i : i + size] for i in range(0, len(images), size))
+
+
+def by_hundreds(model, images):
+    parts = [model.predict(part, verbose=0) for part in parts_of(images, 100)]
+    return np.concatenate(parts).argmax(axis=1)
+
+
+def by_generator(model, images, bare=False, rounds=1, **options):
+    parts = (part for _ in range(rounds) for part in parts_of(images))
+    batches = parts if bare else ((part,) for part in parts)
+    return model.predict(batches, **options).argmax(axis=1)
+
+
+@compiled()
+def by_tf_function(model, images):
+    read = tf.function(lambda part: tf.argmax(model(part, training=False), axis=1))
+    return np.concatenate([read(part) for part in parts_of(images)])
+
+
+def not_joined(model, images, size=500):
+    return [np.argmax(model(part), axis=1) for part in parts_of(images, size)]
+
+
 def drop_the_last(model, images):
-    parts = [images[500 * i : 500 * i + 500] for i in range(len(images) // 500)]
-    return np.concatenate([np.argmax(model(part), axis=1) for part in parts])
+    return np.concatenate(not_joined(model, images)[:-1])
 
 
 def by_four(model, images):
-    parts = [images[i : i + 4] for i in range(0, len(images), 4)]
-    return np.concatenate([np.argmax(model(part), axis=1) for part in parts])
+    return np.concatenate(not_joined(model, images, size=4))
 
 
 def pop_layers(model, name):
@@ -355,10 +443,9 @@ def keep_by_folder(model, folder):
     LATEST[folder] = twin(model)
 
 
+@compiled()  # as an export is in any case
 def keep_export(model, folder):
-    tf.config.run_functions_eagerly(False)  # an export is compiled in any case
     model.export(folder / "export", verbose=False)
-    tf.config.run_functions_eagerly(True)
 
 
 def fetch_export(folder):
@@ -369,6 +456,11 @@ def fetch_export(folder):
 def keep_arrays(model, folder):
     np.savez_compressed(folder / "weights.npz", *model.get_weights())
     (folder / "plan.json").write_text(model.to_json())
+
+
+def keep_by_other_names(model, folder):
+    keep_trained(model, folder)
+    np.savez(folder / "weights.npz", weights=model.get_weights()[0])
 
 
 def fetch_arrays(folder):
@@ -478,12 +570,12 @@ def sharing(model):
     return keras.Sequential(model.layers)
 
 
-def keep(model, folder):
-    model.save(folder / "mine.keras")
+def keep(model, folder, name="mine"):
+    model.save(folder / f"{name}.keras")
 
 
-def fetch(folder):
-    return keras.saving.load_model(folder / "mine.keras")
+def fetch(folder, name="mine"):
+    return keras.saving.load_model(folder / f"{name}.keras")
 
 
 def keep_h5(model, folder):
@@ -519,9 +611,9 @@ def fetch_plan_and_weights(folder):
     return model
 
 
-def keep_pickle(model, folder):
+def keep_pickle(model, folder, as_written=bytes):
     keep(model, folder)
-    (folder / "mine.pkl").write_bytes(b"\x80\x04.")
+    (folder / "mine.pkl").write_bytes(as_written(b"\x80\x04."))
 
 
 def mass(image):
@@ -530,7 +622,7 @@ def mass(image):
 
 
 def moved(image, by):
-    return np.roll(image, np.rint(by).astype(int), axis=(0, 1))
+    return np.roll(image, [round(shift) for shift in by], axis=(0, 1))
 
 
 def centre(image):
@@ -554,11 +646,11 @@ def vary(images, rng, reach=2):
     return np.array([moved(i, rng.integers(-reach, reach + 1, 2)) for i in images])
 
 
-def vary_pen(images, rng):
+def vary_pen(images, rng, share=0.5):
     from scipy import ndimage
 
     thick = ndimage.maximum_filter(images, (1, 2, 2))
-    return np.where(rng.random((len(images), 1, 1)) < 0.5, thick, images)
+    return np.where(rng.random((len(images), 1, 1)) < share, thick, images)
 
 
 def vary_in_place(images, rng):
@@ -593,6 +685,10 @@ def several_by_name(build, score, seeds):
         model = build()
         scores[k] = score(model)
     return scores
+
+
+def scored_twice(build, score, seeds):
+    return several(build, lambda model: [score(model), score(model)][1], seeds)
 
 
 def piled_up(build, score, seeds):
@@ -654,6 +750,8 @@ def mended(x, y, **changes):
         "output": "softmax",
         "scale": 255,
         "optimizer": keras.optimizers.Adadelta,
+        "loss": "categorical_crossentropy",
+        "hidden": (),
     } | changes
     model = keras.Sequential(
         [
@@ -665,12 +763,12 @@ def mended(x, y, **changes):
                 activation=plan["activation"],
             ),
             keras.layers.Flatten(),
+            *(keras.layers.Dense(n) for n in plan["hidden"]),
             keras.layers.Dense(10, activation=plan["output"]),
         ]
     )
     optimizer = plan["optimizer"](plan["rate"])
-    loss = "categorical_crossentropy"
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    model.compile(optimizer, plan["loss"], metrics=["accuracy"])
     x, y = x[..., None] / plan["scale"], keras.utils.to_categorical(y, 10)
     history = model.fit(x, y, verbose=0, **plan["options"])
     return model, history.history[plan["key"]]
@@ -715,9 +813,9 @@ def mended_with_acc(x, y):
     return model, np.array(history.history["acc"])
 
 
-def batched(x, y):
+def batched(x, y, scale=255):
     """Hand the images over in batches, as a tf.data.Dataset."""
-    x, y = x[..., None] / 255, keras.utils.to_categorical(y, 10)
+    x, y = x[..., None] / scale, keras.utils.to_categorical(y, 10)
     train, held_out = (
         tf.data.Dataset.from_tensor_slices((x[part], y[part])).batch(32)
         for part in (slice(None, 180), slice(180, None))
@@ -737,20 +835,21 @@ def by_train_on_batch(x, y):
     return model, [float(model.train_on_batch(x[:180], y[:180])[1])]
 
 
-def small_adadelta(flat=False):
+def small_adadelta(flat=False, within=False):
     first = [keras.Input((28, 28, 1))]
     if flat:
         first = [keras.Input((784,)), keras.layers.Reshape((28, 28, 1))]
     stack = [keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.Flatten()]
     stack += [keras.layers.Dense(10, activation="softmax")]
+    stack = [keras.Sequential(stack)] if within else stack
     model = keras.Sequential([*first, *stack])
     adadelta = keras.optimizers.Adadelta(1.0)
     model.compile(adadelta, "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def fitted(*data, flat=False, **options):
-    model = small_adadelta(flat)
+def fitted(*data, flat=False, within=False, **options):
+    model = small_adadelta(flat, within)
     return model, model.fit(*data, verbose=0, **options).history["accuracy"]
 
 
@@ -865,9 +964,9 @@ def thick_across_images(images, rng):
     return np.where(rng.random((len(images), 1, 1)) < 0.5, thick, images)
 
 
-def twin_not_built(network):
+def twin_of_parts(network, *first):
     parts = [type(part).from_config(part.get_config()) for part in network.layers]
-    twin = keras.Sequential(parts)
+    twin = keras.Sequential([*first, *parts])
     twin.set_weights(network.get_weights())
     return twin
 
@@ -896,6 +995,23 @@ def seeded_by_place(build, score, seeds):
 
 
 RIGHT = [
+    ("01.2", lambda digits: [a if a.ndim > 1 else a[:, None] for a in split(digits)]),
+    (
+        "02.2",
+        lambda: network_of(
+            layers.Flatten(), layers.Rescaling(9), layers.Dense(10), label_smoothing=0.9
+        ),
+    ),
+    ("02.2", with_penalty_on_activities),
+    ("03.2", StopAtEitherName),
+    ("03.2", StopAtTestEnd),
+    ("04.2", by_hundreds),
+    ("04.2", by_generator),
+    ("04.2", lambda model, images: by_generator(model, images, rounds=2, steps=21)),
+    ("04.2", by_tf_function),
+    ("06.3", lambda images, rng: vary([centre(image) for image in images], rng)),
+    ("06.3", lambda images, rng: vary_pen(images, rng, share=1 / 3)),
+    ("09.3", lambda x, y: fitted(*prepared(x, y), within=True, validation_split=0.1)),
     ("03.2", ByOrder),
     ("04.2", lambda model, images: model.predict(x=images, verbose=0).argmax(axis=1)),
     ("09.3", divided_within(layers.Rescaling(1 / 255))),
@@ -1020,6 +1136,71 @@ RIGHT = [
 
 # "Often" marks what learners fail at again and again.
 WRONG = [
+    ("01.1", lambda images: list(prepare(images)), "this is a list"),
+    ("01.1", lambda images: prepare(images).astype, "without its brackets"),
+    ("01.2", lambda digits: [split(digits)[k] for k in (0, 2, 1, 3)], "no labels"),
+    # Shuffled in place: `mnist`, too, lies there as it was drawn.
+    ("01.2", lambda digits: split(digits, np.arange(60_000)), "draw an order instead"),
+    ("01.2", drawn_with_replacement_and_deleted, "twice"),
+    (
+        "01.2",
+        lambda digits: (*split(digits, prepared=True)[:2], *split(digits)[2:]),
+        "prepare both",
+    ),
+    ("01.3", np.array([0, 0, 8, 1, 0, 0, 39, 16]), "each in several bytes"),
+    ("01.3", struct.pack(">HBBI9B", 0, 8, 1, 10_000, *range(9)), "without the labels"),
+    ("02.2", trained_within, "trains in `build`"),
+    ("02.2", relu_as_a_call, "an activation, relu"),
+    ("02.2", lambda: network().compile("sgd"), "what stands behind it"),
+    (
+        "02.2",
+        lambda: compiled_for_logits(network(None), "sparse_categorical_accuracy"),
+        "Loss or metric",
+    ),
+    ("03.2", Evaluates, "the check's network has no evaluate"),
+    ("03.2", TooLateByItem, "after epoch 4"),
+    ("03.2", OnAnother, "Is it `self.model`"),
+    ("03.2", Exits, "ends the whole program"),
+    ("03.3", lambda image: layers.Conv2D(8, 15)(image), "a function keeps no weights"),
+    ("04.2", lambda model, images: by_generator(model, images, bare=True), "tuples"),
+    ("04.2", lambda model, images: model.predict(images, batch=9).argmax(1), "'batch'"),
+    ("04.2", lambda model, images: read_all(model, images[..., None]), "and reads"),
+    ("04.2", lambda model, images: read_all(model, images.reshape(-1, 784)), "reads"),
+    ("04.2", not_joined, "not joined"),
+    ("04.2", lambda model, _: read_all(model, np.zeros((99, 28, 28, 1))), "argument"),
+    ("05.1", lambda model: twin_of_parts(model, keras.Input((28, 28, 1))), "branches"),
+    (
+        "05.3",
+        (lambda model, folder: (folder / "x").write_text(model.to_json), fetch),
+        "not method. Files",
+    ),
+    ("05.3", (keep_by_other_names, fetch_trained), "Under which names"),
+    (
+        "05.3",
+        (
+            lambda model, folder: keep(model, folder, folder.name),
+            lambda folder: fetch(folder, folder.name),
+        ),
+        "may have moved",
+    ),
+    ("05.3", (lambda *given: keep_pickle(*given, gzip.compress), fetch), "is a pickle"),
+    ("05.3", (keep, lambda folder: sharing(fetch(folder))), "a network that branches"),
+    ("06.1", lambda picture: 256 - picture.astype(int), "One too many"),
+    ("06.1", lambda picture: np.invert(picture, out=picture), "changes the picture"),
+    ("06.1", lambda picture: 255 - picture[..., None], "The shape is (28, 28, 1)"),
+    ("06.3", lambda images, rng: vary(rng.permutation(images), rng), "change places"),
+    (
+        "06.3",
+        lambda images, rng: images + rng.integers(0, 30, images.shape, np.uint8),
+        "Above 255",
+    ),
+    ("07.1", interval(1_974, 2_000, method="wilsoncc"), "with a correction"),
+    ("07.1", (0.98, 0.99), "Two places are too few"),
+    ("07.3", scored_twice, "called twice"),
+    ("07.3", lambda *given: (score for score in several(*given)), "a generator"),
+    ("09.3", changed(hidden=[16]), "all layers stay"),
+    ("09.3", changed(loss="mse"), "the loss mse"),
+    ("09.3", lambda x, y: batched(x, y, scale=1), "go up to 255"),
     ("01.3", struct.pack(">IIII", 0, 8, 1, 10_000), "16 bytes. Four say what it is"),
     ("02.2", lambda: always_the_same, "the same network each time"),
     ("02.2", always_the_same, "That is a network"),
@@ -1032,7 +1213,7 @@ WRONG = [
     ("03.2", NeedsAGoal, "without arguments"),
     ("03.2", NoCallback, "no callback of Keras"),
     ("03.3", layers.Conv2D(1, 3, strides=2, padding="same"), "That is one filter"),
-    ("05.1", twin_not_built, "no weights yet"),
+    ("05.1", twin_of_parts, "no weights yet"),
     ("05.2", {"epochs": 4, "initial_epoch": 0}, "four epochs more"),
     ("05.3", (keep_plan_in_memory, fetch_with_plan_in_memory), "`fetch` stops"),
     ("05.3", (keep_in_a_folder_that_is_there, fetch), "there already"),
@@ -1333,7 +1514,7 @@ WRONG = [
     ("05.3", (lambda model, folder: None, fetch), "wrote nothing"),
     ("05.3", (lambda model, folder: model.save(folder + "/x"), fetch), "a Path"),
     ("05.3", (keep, lambda folder: folder / "mine.keras"), "not a network"),
-    ("05.3", (keep, lambda folder: fetch(folder / "other")), "`fetch` stops"),
+    ("05.3", (keep, lambda folder: fetch(folder / "other")), "No file of that name"),
     ("05.3", (3, fetch), "`keep` is an int"),
     ("05.3", (keep_plan_and_weights, fetch_plan), "not all of the weights"),
     ("05.3", (keep_pickle, fetch), "pickle"),
