@@ -1167,7 +1167,11 @@ WRONG = [
     ("04.2", lambda model, images: read_all(model, images[..., None]), "and reads"),
     ("04.2", lambda model, images: read_all(model, images.reshape(-1, 784)), "reads"),
     ("04.2", not_joined, "not joined"),
-    ("04.2", lambda model, _: read_all(model, np.zeros((99, 28, 28, 1))), "argument"),
+    (
+        "04.2",
+        lambda model, _: read_all(model, np.zeros((99, 28, 28, 1))),
+        "each image that is given",
+    ),
     ("05.1", lambda model: twin_of_parts(model, keras.Input((28, 28, 1))), "branches"),
     (
         "05.3",

@@ -26,7 +26,7 @@ def exercise_1(answer):
     before = images.copy()
     result = call(answer, images)
     demand(
-        hasattr(result, "shape"),
+        getattr(result, "shape", ()) != (),
         f"One array is asked for, and this is {kind(result)}. (Of a list, `np.stack` "
         "makes one; is a call without its brackets?)",
     )
@@ -84,7 +84,7 @@ def exercise_2(answer, mnist):
             f"x_{name} holds no images: each entry has the shape {x.shape[1:]}.",
         )
     demand(
-        (x_fit.max(initial=0) > 1) == (x_val.max(initial=0) > 1),
+        len({x.max() > 1 for x in (x_fit, x_val) if x.size}) < 2,
         "One part goes up to 1, the other to 255: prepare both in the same way.",
     )
     fit, val, test = (
@@ -157,7 +157,7 @@ def exercise_3(answer):
     )
     header = bytes(answer)
     demand(
-        len(header) == 8 or list(answer) != [*RIGHT],
+        len(header) == 8 or not np.array_equal(np.ravel(answer), list(RIGHT)),
         "The right numbers, each in several bytes. One byte is asked for: `np.uint8`.",
     )
     letters = header.replace(b" ", b"").decode("latin-1")

@@ -128,7 +128,8 @@ def _last_activation(model):
         return "linear"
     last = stack[-1]
     name = type(last).__name__
-    if not isinstance(last, layers.Layer) and hasattr(activations, name.lower()):
+    known = {activation.replace("_", "") for activation in dir(activations)}
+    if not isinstance(last, layers.Layer) and name.lower() in known:
         return name.lower()
     if isinstance(last, (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)):
         return type(last).__name__

@@ -48,10 +48,6 @@ class _Logs(dict):
         self.asked += tuple(self)
         return super().items()
 
-    def values(self):
-        self.asked += tuple(self)
-        return super().values()
-
 
 class _Network:
     """What a callback may stop, and no more."""
@@ -85,7 +81,9 @@ def _epochs_until_stop(kind, scores):
         try:
             callback.on_epoch_begin(epoch, {})
             callback.on_test_begin({})
-            callback.on_test_end({"accuracy": val_accuracy, "loss": 0.4})
+            tested = _Logs(accuracy=val_accuracy, loss=0.4)
+            callback.on_test_end(tested)
+            asked += tuple(f"val_{name}" for name in tested.asked)
             result = callback.on_epoch_end(epoch, logs)
         except Exception as error:
             failed, result = error, None

@@ -1,5 +1,6 @@
 """Judge the answers to the exercises of lesson 4: visualization."""
 
+import contextlib
 import inspect
 import itertools
 
@@ -57,7 +58,7 @@ class _Reader:
 
         shape = tuple(images.shape)
         demand(
-            len(shape) != 3,
+            shape != (28, 28, 1),
             f"The network was given the shape {shape}: one image alone has lost its "
             "batch axis.",
         )
@@ -74,8 +75,9 @@ class _Reader:
             self.predicted.append(min(batch_size or 32, len(x)))
             return np.asarray(self._probabilities(x))
         # A data set or a generator brings batches of its own, perhaps without an end.
-        count = steps or (len(x) if hasattr(x, "__len__") else None)
-        batches = list(itertools.islice(x, count))
+        with contextlib.suppress(TypeError):
+            steps = steps or len(x)
+        batches = list(itertools.islice(x, steps))
         demand(
             not inspect.isgenerator(x) or isinstance(batches[0], tuple),
             "Keras wants tuples from a generator, even of one: `yield (images,)`.",
@@ -142,7 +144,8 @@ def exercise_2(answer):
     )
     demand(
         result.ndim != 1 or result.shape == (n,),
-        f"{n:,} images go in, and {result.size:,} digits come out: use the argument.",
+        f"{n:,} images go in, and {result.size:,} digits come out: each image that is "
+        "given gets one.",
     )
     demand(
         result.shape == (n,),

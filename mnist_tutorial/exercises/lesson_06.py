@@ -36,7 +36,8 @@ def exercise_1(answer):
     )
     demand(
         result.dtype == np.uint8 or not close(result, wanted + 1),
-        "One too many: white, 255, should become 0.",
+        "One too many: white, 255, should become 0. (Below 0, a uint8 goes on from "
+        "255.)",
     )
     demand(
         not any(close(result, run % 256) for run in (wanted + 1, wanted + 2))

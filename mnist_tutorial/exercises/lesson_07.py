@@ -1,6 +1,5 @@
 """Judge the answers to the exercises of lesson 7: better and faster."""
 
-import inspect
 import random
 import weakref
 
@@ -116,12 +115,12 @@ def exercise_3(answer):
         "A list is asked for, with one score for each seed in its place.",
     )
     demand(
-        not inspect.isgenerator(result),
-        "That is a generator, which scores when it is asked: return a list.",
-    )
-    demand(
         hasattr(result, "__iter__"),
         "That is one number. A list is asked for, with one score for each seed.",
+    )
+    demand(
+        hasattr(result, "__len__"),
+        f"That is {kind(result)}, which scores only when it is asked: return a list.",
     )
     scores = np.asarray(list(result), "float64").ravel()
     demand(

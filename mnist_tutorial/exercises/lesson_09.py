@@ -81,10 +81,13 @@ def exercise_3(answer):
         "`Sequential`, or with `keras.Model(inputs, outputs)`.",
     )
     _judge_network(model, keras)
-    loss = getattr(model.loss, "name", None) or str(model.loss)
+    loss = model.loss
+    name = getattr(loss, "__name__", type(loss).__name__)
+    name = loss if isinstance(loss, str) else name
+    is_known = isinstance(loss, str) or hasattr(keras.losses, name)
     demand(
-        "categorical_crossentropy" in loss or "function" in loss,
-        f"It is trained with the loss {loss}: the author's was the crossentropy of ten "
+        not is_known or "categoricalcrossentropy" in name.lower().replace("_", ""),
+        f"It is trained with the loss {name}: the author's was the crossentropy of ten "
         "classes.",
     )
     _judge_optimizer(model.optimizer, keras)
@@ -127,7 +130,10 @@ def _judge_accuracies(accuracies, given, history):
 
 def _judge_pixels(x, model, keras):
     if not hasattr(x, "shape"):
-        x = next(iter(x))[0]
+        batches = iter(x)
+        if batches is x:  # it is used up
+            return
+        x = next(batches)[0]
     # Whoever divides, the network or what comes before it.
     convolution = _convolutions(model, keras)[0]
     convolve, highest = convolution.call, 0
@@ -241,7 +247,7 @@ def _judge_network(model, keras):
         "The relu behind the convolution is gone.",
     )
     demand(
-        model.count_params() == 54_170,
+        model.count_params() in (54_170, 62_810),  # with a rim of zeros, or without
         f"It has {model.count_params():,} parameters, and the author's has 54,170: all "
         "layers stay.",
     )
