@@ -49,7 +49,10 @@ def main():
     except (NetworkFileError, MnistDataError, ValueError, OSError) as error:
         sys.exit(str(error))
     size = path.stat().st_size / 1e6
-    print(f"Wrote {path} ({size:.2f} MB). Send it to a phone, open it there, and draw.")
+    print(
+        f"Wrote {path} ({size:.2f} MB). Open it, and draw; or send it to a phone. (An "
+        "iPhone needs it from a web server.)"
+    )
 
 
 def choose_threshold(model, digits):

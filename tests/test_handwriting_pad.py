@@ -50,8 +50,7 @@ def test_a_pad_below_its_threshold_sees_no_digit():
 
 
 def still(pad):
-    data = pad._repr_mimebundle_()
-    data = data[0] if isinstance(data, tuple) else data
+    data, _ = pad._repr_mimebundle_()
     assert data["text/plain"] == repr(pad)
     assert "application/vnd.jupyter.widget-view+json" in data
     return np.asarray(Image.open(io.BytesIO(data["image/png"])).convert("L"))
@@ -74,6 +73,17 @@ def test_answer_of_another_shape_is_refused_in_the_cell():
 def test_numbers_that_are_no_probabilities_are_refused_in_the_cell(numbers):
     with pytest.raises(ValueError, match="has to end with softmax"):
         DrawingPad(lambda digit: numbers)
+
+
+def test_a_change_from_the_browser_is_read_once():
+    read = []
+    pad = DrawingPad(lambda digit: read.append(digit) or np.eye(10)[7])
+    for number, strokes in enumerate([DOT, [[[9, 9], [99, 99]]], []], start=1):
+        read.clear()
+        pad.set_state({"strokes": strokes, "drawn": number, "untouched": False})
+        assert len(read) == (1 if strokes else 0)
+        assert pad.answered == number
+        assert bool(pad.probabilities) == bool(strokes)
 
 
 def test_answer_that_fails_later_is_said_on_the_pad():

@@ -235,6 +235,35 @@ def test_keys_draw_and_undo_on_the_page(reader, open_page):
     assert page.locator(".answer").inner_text() == "Draw a digit."
 
 
+def test_a_dot_is_ink_and_keys_of_the_browser_draw_nothing(reader, open_page):
+    page = open_page(reader[1])
+    page.locator("svg").click()
+    assert page.locator(".answer").inner_text() != "Draw a digit."
+    assert page.evaluate("[...seen.getImageData(0, 0, 28, 28).data][4 * 14 * 29]") > 0
+    for key in ("Control+Backspace", "Alt+Delete", "Meta+ArrowDown"):
+        page.keyboard.press(key)
+    assert page.locator("polyline").count() == 1
+
+
+def test_a_touch_that_is_taken_back_leaves_no_ink(reader, open_page):
+    page = open_page(reader[1])
+    draw_with_mouse(page, SEVEN[:1])
+    box = page.locator("svg").bounding_box()
+    palm = page.context.new_cdp_session(page)
+    for kind, places in (("touchStart", [200]), ("touchMove", [210]), ("Cancel", [])):
+        points = [{"x": box["x"] + x, "y": box["y"] + 250} for x in places]
+        kind = kind.replace("Cancel", "touchCancel")
+        palm.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("document.querySelectorAll('polyline').length === 1")
+    assert page.locator(".answer").inner_text() == "The network reads a 7."
+
+
+def test_halves_are_rounded_as_python_does(reader, open_page):
+    numbers = [-0.5, 0.5, 1.5, 2.5, 12.5, 13.5, 4.4, 4.6, 7, 0]
+    rounded = open_page(reader[1]).evaluate("numbers => numbers.map(rint)", numbers)
+    assert rounded == [round(number) for number in numbers]
+
+
 def test_the_page_is_one_small_file(reader):
     _, path = reader
     assert path.stat().st_size < 500_000
@@ -267,6 +296,10 @@ def test_the_page_is_one_small_file(reader):
             "another axis",
         ),
         ([layers.Flatten(), layers.Dense(10)], "gives no probabilities"),
+        (
+            [layers.Softmax(), layers.Flatten(), layers.Dense(10, "softmax")],
+            "softmax before Flatten",
+        ),
     ],
 )
 def test_what_a_page_cannot_do_is_refused_by_name(network, words, tmp_path):

@@ -9,7 +9,8 @@ function drawInk(strokes, side, width) {
   for (const stroke of strokes) {
     pen.beginPath();
     pen.moveTo(...stroke[0]);
-    for (const point of stroke) pen.lineTo(...point);
+    // A little aside, or a dot would be a line of no length, which is not drawn.
+    for (const [x, y] of stroke) pen.lineTo(x + 0.01, y);
     pen.stroke();
   }
   const { data } = pen.getImageData(0, 0, side, side);
@@ -75,18 +76,21 @@ function turn({ width, height, values }) {
 const resize = (picture, width, height) =>
   turn(resizeRows(turn(resizeRows(picture, width)), height));
 
+// The nearest whole number; halfway between two, the even one, as Python has it.
+const rint = (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+
 // 28×28 values from 0 to 255 of a picture of ink; null where there is none.
 function fitDigit(picture) {
   if (!picture.values.some((value) => value > 0)) return null;
   const ink = crop(picture);
   const scale = 20 / Math.max(ink.width, ink.height);
-  const side = (length) => Math.max(1, Math.round(scale * length));
+  const side = (length) => Math.max(1, rint(scale * length));
   const small = resize(ink, side(ink.width), side(ink.height));
   // MNIST's centre of mass lies on pixel 14, just below and right of the middle.
   const sum = small.values.reduce((a, b) => a + b);
   const place = (length, coordinate) => {
     const mass = small.values.reduce((a, b, i) => a + b * coordinate(i), 0) / sum;
-    return Math.min(Math.max(Math.round(14 - mass), 0), 28 - length);
+    return Math.min(Math.max(rint(14 - mass), 0), 28 - length);
   };
   const left = place(small.width, (i) => i % small.width);
   const top = place(small.height, (i) => Math.floor(i / small.width));

@@ -4,10 +4,10 @@ const STYLE = `
 .mnist-pad {
   --ink: var(--jp-ui-font-color0, var(--vscode-foreground, CanvasText));
   --paper: var(--jp-layout-color1, var(--vscode-editor-background, Canvas));
-  --line: color-mix(in srgb, var(--ink) 45%, transparent);
-  --bar: color-mix(in srgb, var(--ink) 30%, transparent);
+  --line: #808080; --bar: #80808080; /* on light and dark, in old browsers, too */
   display: flex; flex-wrap: wrap; gap: 20px; padding: 6px; color: var(--ink);
   font: 14px/1.3 var(--jp-ui-font-family, system-ui, sans-serif);
+  -webkit-user-select: none; user-select: none; -webkit-touch-callout: none;
 }
 .mnist-pad svg {
   width: 280px; height: 280px; box-sizing: border-box; cursor: crosshair;
@@ -23,12 +23,17 @@ const STYLE = `
 .mnist-pad circle { fill: none; stroke: #d55e00; stroke-width: 2; visibility: hidden; }
 .mnist-pad svg:focus-visible circle { visibility: visible; }
 .mnist-pad circle.down { fill: #d55e00; }
-.mnist-pad .answer { margin: 0 0 8px; font-size: 18px; }
+.mnist-pad .answer {
+  margin: 0 0 8px; font-size: 18px; -webkit-user-select: text; user-select: text;
+}
 .mnist-pad ol { list-style: none; margin: 0; padding: 0; }
 .mnist-pad li {
   display: grid; grid-template-columns: 1em 150px 4em; gap: 8px; align-items: center;
 }
-.mnist-pad li > i { display: block; height: 12px; width: 0; background: var(--bar); }
+.mnist-pad li > i {
+  display: block; height: 12px; width: 0; background: var(--bar);
+  forced-color-adjust: none; -webkit-print-color-adjust: exact; print-color-adjust: exact;
+}
 .mnist-pad li > span:last-child { text-align: right; white-space: nowrap; }
 .mnist-pad li.best { font-weight: bold; }
 .mnist-pad li.best > i { background: #0072b2; }
@@ -50,7 +55,7 @@ const PAGE = `
 </svg>
 <div>
   <p class="answer"></p>
-  <ol aria-label="Probability of each digit">${[...Array(10).keys()]
+  <ol role="list" aria-label="Probability of each digit">${[...Array(10).keys()]
     .map((d) => `<li><span>${d}</span><i></i><span></span></li>`)
     .join("")}</ol>
   <button type="button" class="undo">Undo</button>
@@ -86,14 +91,14 @@ function render({ model, el }) {
   }
   const begin = (point) => put([...strokes(), [point]]);
   const extend = (points) =>
-    put([...strokes().slice(0, -1), [...(strokes().at(-1) ?? []), ...points]]);
+    put([...strokes().slice(0, -1), [...strokes().slice(-1).flat(), ...points]]);
 
   function drawStrokes() {
     ink.replaceChildren(
       ...model.get("strokes").map((stroke) => {
         const line = document.createElementNS(svg.namespaceURI, "polyline");
         // A single point becomes a dot, as a line to itself.
-        line.setAttribute("points", [...stroke, stroke.at(-1)].join(" "));
+        line.setAttribute("points", [...stroke, ...stroke.slice(-1)].join(" "));
         return line;
       }),
     );
@@ -130,7 +135,10 @@ function render({ model, el }) {
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     svg.addEventListener(end, (event) => {
-      if (event.pointerId === pointer) pointer = null;
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      // The system takes a palm's touch back, and so its stroke.
+      if (event.type === "pointercancel") undo();
     });
   }
 
@@ -152,11 +160,14 @@ function render({ model, el }) {
     pointer = null;
     penDown(false);
     put(strokes().slice(0, count));
+    // Safari gives a clicked button no focus, and the next key is the notebook's.
+    if (!pad.contains(document.activeElement)) svg.focus({ preventScroll: true });
   }
   const undo = () => keep(-1);
   const clear = () => keep(0);
 
   svg.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in STEPS) {
       pen = pen.map((value, i) => within(value + STEPS[event.key][i]));
       if (isDown) extend([pen]);
@@ -215,6 +226,7 @@ function render({ model, el }) {
 
   model.on("change:strokes", drawStrokes);
   model.on("change:answered", showAnswer);
+  model.on("change:probabilities", showAnswer); // of strokes that Python has set
   penDown(false);
   drawStrokes();
   showAnswer();
@@ -223,6 +235,7 @@ function render({ model, el }) {
     clearTimeout(waiting);
     model.off("change:strokes", drawStrokes);
     model.off("change:answered", showAnswer);
+    model.off("change:probabilities", showAnswer);
   };
 }
 

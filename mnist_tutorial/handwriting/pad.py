@@ -65,6 +65,7 @@ class DrawingPad(anywidget.AnyWidget):
 
     def __init__(self, read, digit=5, threshold=0):
         super().__init__()
+        self._seen = None
         self._read = read
         self.threshold = float(threshold)
         self.strokes = [
@@ -84,6 +85,11 @@ class DrawingPad(anywidget.AnyWidget):
 
     @traitlets.observe("strokes", "drawn")
     def _answer(self, change):
+        # Strokes and their number come together, each with a call of its own.
+        if self.strokes == self._seen:
+            self.answered = self.drawn
+            return
+        self._seen = self.strokes
         try:
             self.probabilities = self._read_digit()
             self.problem = ""

@@ -22,7 +22,7 @@ function read(strokes) {
 // What the pad asks of a kernel's model, answered on the spot.
 const state = {
   side: network.side, width: network.width, threshold: network.threshold,
-  strokes: [], untouched: false, drawn: 0, answered: 0, probabilities: [], problem: "",
+  strokes: [], untouched: false, drawn: 0, probabilities: [],
 };
 const listeners = {};
 const tell = (name) => listeners[name]?.();
@@ -36,7 +36,6 @@ render({
       tell(`change:${name}`);
     },
     on: (name, listener) => (listeners[name] = listener),
-    off: (name) => delete listeners[name],
     save_changes() {
       state.probabilities = read(state.strokes);
       tell("change:answered");

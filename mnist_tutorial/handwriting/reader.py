@@ -34,7 +34,7 @@ KNOWN = (
 
 
 def reader_page(model, path, threshold=0):
-    """Write a page that reads drawn digits with `model`, on any phone, offline.
+    """Write a page that reads drawn digits with `model`, without a connection.
 
     Parameters
     ----------
@@ -164,6 +164,8 @@ def _check(layer):
         problem = f"is of another kind, {kind.__name__}"
     elif activation not in ACTIVATIONS:
         problem = f"has another activation, {activation}"
+    elif activation == "softmax" and len(layer.output.shape) != 2:
+        problem = "has softmax before Flatten"
     elif own_relu:
         problem = "is a ReLU with settings of its own"
     elif kind is layers.Conv2D and (layer.groups, *layer.dilation_rate) != (1, 1, 1):
