@@ -85,7 +85,8 @@ def complaint(place, found, cure=_AGAIN):
 def read_arrays(path, hashes):
     """Read the arrays named in `hashes` from a file, a folder or an archive.
 
-    Of several files of one name, those with the SHA-256 count, else the nearest four.
+    Of several files of one name, those with the SHA-256 count, else the first four: a
+    folder's files before its folders'.
     """
     names, files = [], []
     for file in itertools.islice(_files(path), MOST_FILES):
@@ -137,7 +138,7 @@ def _of_one_folder(places):
 
 
 def _files(place, levels=MOST_LEVELS):
-    """Yield each file at a place, in folders and archives too, the nearest first."""
+    """Yield each file at a place, those of a folder before what is deeper."""
     entries = _entries(place, levels)
     if entries is None:
         yield place

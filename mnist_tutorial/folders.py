@@ -41,7 +41,7 @@ def course_folder(name="."):
     here = Path.cwd()
     places = [here, *here.parents, Path(__file__).resolve().parents[1]]
     lesson = Path("notebooks", "00_start_here.ipynb")
-    folder = next((place for place in places if (place / lesson).exists()), here)
+    folder = next((p for p in places if os.path.exists(p / lesson)), here)
     try:
         return Path(os.path.relpath(folder / name))
     except ValueError:  # another drive
@@ -55,9 +55,10 @@ def whole_or_not(path):
     Yields the path to write it to: beside `path`, and of its name. The folder is made;
     a file at `path` stays until the new one is whole.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays, and leads to the new file
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    beside = tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True)
+    with beside as folder:
         temporary = Path(folder, path.name)
         yield temporary
         os.replace(temporary, path)

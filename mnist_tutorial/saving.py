@@ -88,7 +88,7 @@ def load_network(path, *, like=None, custom_objects=None):
     except _FAULTS as error:
         what = f"cannot be read ({_reason(error)}): is it damaged, or cut off?"
         raise NetworkFileError(f"{path} {what} {_AGAIN}") from None
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         # Keras goes by the name, so give it one that fits.
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         named = copy(path, Path(folder, f"network{ending}"))

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import weakref
 import zipfile
@@ -440,7 +441,7 @@ def test_many_archives_do_not_use_up_the_files_that_may_be_open(tmp_path, arrays
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_of_several_digits_the_nearest_count(tmp_path, capsys):
+def test_of_several_digits_those_above_the_folders_count(tmp_path, capsys):
     npz(tmp_path / "b/c/mnist.npz", arrays_of(seed=1))
     npz(tmp_path / "d/mnist.npz", arrays_of(seed=2))
     plain_npz(tmp_path, arrays_of(seed=3))
@@ -1121,6 +1122,11 @@ def test_mirrors_that_failed_are_left_in_peace_for_a_while(
     os.utime(tmp_path / "cache/mirrors-failed", (0, 0))
     assert load_mnist().name == "stand-in"
     assert len(server.asked) == 2
+    # A clock that was ahead has put a time to come on the file.
+    ahead = time.time() + 10 * data.PAUSE
+    os.utime(tmp_path / "cache/mirrors-failed", (ahead, ahead))
+    assert load_mnist().name == "stand-in"
+    assert len(server.asked) == 3
     monkeypatch.setattr(data, "MIRRORS", [(f"{server.address}/good/", ["mnist.npz"])])
     (tmp_path / "cache/mirrors-failed").unlink()
     assert load_mnist().name == "MNIST"

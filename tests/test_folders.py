@@ -59,6 +59,20 @@ def test_an_interrupted_file_leaves_the_old_one_as_it_was(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_link_stays_and_leads_to_what_is_written(tmp_path):
+    (tmp_path / "drive").mkdir()
+    link = tmp_path / "training.npz"
+    try:
+        link.symlink_to(tmp_path / "drive" / "kept.npz")
+    except OSError:
+        pytest.skip("no links here")
+    for text in "first", "second":
+        with whole_or_not(link) as temporary:
+            temporary.write_text(text)
+        assert link.is_symlink()
+        assert (tmp_path / "drive" / "kept.npz").read_text() == text
+
+
 # --- errors that say it all ----------------------------------------------------------
 
 FAILING = {

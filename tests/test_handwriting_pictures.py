@@ -314,3 +314,18 @@ def test_without_its_package_heic_is_told_the_way_out(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PictureError, match="export it as JPEG, or pip install"):
         read_grey(path)
+
+
+@pytest.mark.parametrize("colour", [33, 123, 250])
+def test_one_colour_in_many_degrees_of_transparency_is_no_ink(colour):
+    image = np.full((300, 300, 4), colour, np.uint8)
+    image[..., 3] = np.random.default_rng(0).integers(100, 256, (300, 300))
+    with pytest.raises(PictureError, match="shows no ink"):
+        digit_from_image(image)
+
+
+def test_a_jpeg_of_hardly_any_height_is_not_called_damaged():
+    file = io.BytesIO()
+    Image.new("L", (4000, 4), 200).save(file, "JPEG")
+    with pytest.raises(PictureError, match="shows no ink"):
+        digit_from_image(file.getvalue())

@@ -200,7 +200,7 @@ def _is_pickle(path):
             with gzip.open(path) as unpacked:
                 starts = [unpacked.read(128)]
     # Arrays of objects, too, are pickled.
-    return any(s[:1] == b"\x80" or b"'descr': '|O'" in s for s in starts)
+    return any(re.match(rb"\x80[\2-\5]", s) or b"'descr': '|O'" in s for s in starts)
 
 
 def _call_by_name(name, function, *arguments):

@@ -129,8 +129,8 @@ def exercise_3(answer):
     )
     demand(
         built >= 4,
-        f"{built} network for four seeds: it goes on learning where it stopped. "
-        "To start anew, build anew.",
+        f"{built} built for four seeds: a network that is kept goes on learning where "
+        "it stopped. To start anew, build anew, even if a seed comes twice.",
     )
     demand(
         most <= 1,

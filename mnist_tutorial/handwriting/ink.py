@@ -155,7 +155,7 @@ def _is_written(mask):
 
 def _otsu(values):
     """Return the threshold that parts the values into the two tightest classes."""
-    counts, edges = np.histogram(values, 256)
+    counts, edges = np.histogram(values.astype(float), 256)
     below = counts.cumsum()[:-1]
     total = (counts * edges[:-1]).cumsum()
     mean = total[-1] / counts.sum()

@@ -109,7 +109,7 @@ def _read(picture, *, may_change):
     if may_change:
         # A JPEG can be decoded at a half, a quarter or an eighth of its size.
         scale = LARGE / max(width, height)
-        picture.draft("L", [int(scale * width), int(scale * height)])
+        picture.draft("L", [max(1, int(scale * side)) for side in (width, height)])
     return *_shrink(ImageOps.exif_transpose(picture)), size
 
 
