@@ -74,10 +74,11 @@ class _Reader:
         if hasattr(x, "shape"):
             self.predicted.append(min(batch_size or 32, len(x)))
             return np.asarray(self._probabilities(x))
-        # A data set or a generator brings batches of its own, perhaps without an end.
+        # A data set or a generator brings batches of its own, perhaps without an end:
+        # more of them than there are images is never right.
         with contextlib.suppress(TypeError):
             steps = steps or len(x)
-        batches = list(itertools.islice(x, steps))
+        batches = list(itertools.islice(x, steps or 11_000))
         demand(
             not inspect.isgenerator(x) or isinstance(batches[0], tuple),
             "Keras wants tuples from a generator, even of one: `yield (images,)`.",
