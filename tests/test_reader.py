@@ -248,6 +248,7 @@ def test_a_dot_is_ink_and_keys_of_the_browser_draw_nothing(reader, open_page):
 def test_a_touch_that_is_taken_back_leaves_no_ink(reader, open_page):
     page = open_page(reader[1])
     draw_with_mouse(page, SEVEN[:1])
+    said = page.locator(".answer").inner_text()
     box = page.locator("svg").bounding_box()
     palm = page.context.new_cdp_session(page)
     for kind, places in (("touchStart", [200]), ("touchMove", [210]), ("Cancel", [])):
@@ -255,7 +256,7 @@ def test_a_touch_that_is_taken_back_leaves_no_ink(reader, open_page):
         kind = kind.replace("Cancel", "touchCancel")
         palm.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     page.wait_for_function("document.querySelectorAll('polyline').length === 1")
-    assert page.locator(".answer").inner_text() == "The network reads a 7."
+    assert page.locator(".answer").inner_text() == said != "Draw a digit."
 
 
 def test_halves_are_rounded_as_python_does(reader, open_page):
