@@ -181,9 +181,10 @@ def set_up(tmp_path, monkeypatch):
         module.done.append("venv anew" if clear else "venv")
         os.makedirs(place, exist_ok=True)
 
-    def call(command, cwd):
+    def call(command, cwd, stderr=None):
         assert cwd == str(tmp_path)
         if command[1] == "-c":
+            assert stderr == subprocess.DEVNULL
             return int(not module.runs)
         module.done.append("lock" if "requirements.lock" in command else "project")
         module.command = command
