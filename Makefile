@@ -5,7 +5,7 @@ ARGS ?=
 export PYTHONUTF8 := 1
 ifeq ($(OS),Windows_NT)
 VENV_PYTHON := .venv/Scripts/python.exe
-PYTHON ?= $(if $(shell command -v py),py -3,python3)
+PYTHON ?= $(if $(shell command -v py 2>/dev/null),py -3,python3)
 else
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
