@@ -75,9 +75,10 @@ def measure(name, seeds, digits, pictures, prepared):
     for picture, found in zip(pictures, prepared, strict=True):
         kinds[picture["kind"]]["pictures"] += 1
         kinds[picture["kind"]]["refused"] += not found
+    images = as_input(x_train)
     accuracies = []
     for place, seed in enumerate(seeds):
-        model, _ = RECIPES[name].train(as_input(x_train), y_train, seed=seed)
+        model, _ = RECIPES[name].train(images, y_train, seed=seed)
         right = predict(model, x_test).argmax(axis=1) == y_test
         accuracies.append(float(right.mean()))
         for picture, found in zip(pictures, prepared, strict=True):
