@@ -232,7 +232,7 @@ def _call_by_name(name, function, *arguments):
             str(path) in said for path in folder.rglob("*.*")
         ):
             hint = " No file of that name is there; the folder may have moved."
-        elif "TypeError" in in_a_line(wrong.error) and not re.search(
+        elif isinstance(wrong.error, TypeError) and not re.search(
             "unsupported operand|concatenate str", said
         ):
             hint = ""
