@@ -1,10 +1,12 @@
 """Vary images a little each time they are shown, so that a network sees more hands."""
 
+import ctypes
 import math
 
 import keras
 import numpy as np
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
 KNOTS = 5  # along each side: where the waves of an image are drawn
 
 
@@ -83,6 +85,19 @@ def _sample(images, places):
     return (above * (1 - down) + below * down)[..., None]
 
 
+def _keep_freed_memory():
+    """Let the C library reuse large pieces of memory, where it is glibc.
+
+    A generator makes TensorFlow tell it, for the whole process, to fetch whatever is
+    over 128 KiB from the system and to give it back at once. Each step of a training
+    would then wait for fresh pages (benchmarks/NOTES.md has the times).
+    """
+    mallopt = getattr(ctypes.pythonapi, "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(M_TRIM_THRESHOLD, 128 * 2**20)
+
+
 class Jiggled(keras.utils.PyDataset):
     """Batches of jiggled images, in a new order and newly jiggled in every epoch.
 
@@ -128,6 +143,8 @@ class Jiggled(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         """Return batch `index`: images and labels."""
+        if index == 0:
+            _keep_freed_memory()
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         images, labels = self.x[chosen].astype("float32"), self.y[chosen]

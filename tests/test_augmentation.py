@@ -206,6 +206,21 @@ def test_the_last_epochs_show_images_as_they_are(spot):
     assert plain == [False, False, True, True]
 
 
+def test_a_training_leaves_memory_in_use():
+    """TensorFlow asks for new pages at each step, unless it is told not to."""
+    resource = pytest.importorskip("resource")
+    batches = Jiggled(np.zeros((4, 28, 28, 1)), np.zeros(4), 2)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(batches, shuffle=False, verbose=0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    size = 2**21
+    for _ in range(100):
+        np.ones(size, np.uint8)
+    fresh = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    assert fresh < 50 * size / resource.getpagesize()
+
+
 def test_fewer_images_than_a_batch_are_refused(spot):
     with pytest.raises(ValueError, match="1 images do not fill a batch of 4"):
         Jiggled(spot, np.arange(1), batch_size=4)
