@@ -82,9 +82,10 @@ def strange_network():
     )
 
 
-# One recipe for each stack of layers: "reader" has that of "fast".
+# One recipe for each stack of layers.
 STACKS = {recipe.layers: name for name, recipe in RECIPES.items()}
-LIKE_OTHERS = {"cnn_3x3", "cnn_5x5", "accurate"}  # their kinds of layers are in these
+# Their kinds of layers are in these.
+LIKE_OTHERS = {"cnn_3x3", "cnn_5x5", "accurate", "reader"}
 NETWORKS = {
     name: RECIPES[name].build for name in STACKS.values() if name not in LIKE_OTHERS
 } | {

@@ -307,7 +307,7 @@ def test_one_cycle_climbs_for_a_quarter_and_falls_to_zero():
     assert np.all(np.diff(rates[25:]) < 0)
 
 
-OURS = {"fast": 80_730, "fastest": 72_538, "accurate": 185_258, "reader": 80_730}
+OURS = {"fast": 80_730, "fastest": 72_538, "accurate": 185_258, "reader": 76_122}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -326,7 +326,7 @@ def test_our_own_recipes(name):
         assert epochs == (1, 0)
         assert recipe.jiggled is None
     elif name == "reader":
-        assert epochs == (4, 1)
+        assert epochs == (3, 1)
         strokes = {"slant": 0.25, "wave": 1, "pen": 0.8, "fade": 0.4}
         assert recipe.jiggled == {"turn": 15, "zoom": 0.1, "shift": 1.5} | strokes
     else:
@@ -346,7 +346,7 @@ def test_reader_learns_european_digits_and_marks_that_are_none(monkeypatch):
     )
     monkeypatch.setattr(samples, "other_marks", lambda n: asked.append(n) or marks)
     images, probabilities = recipes.RECIPES["reader"].others()
-    assert asked == [8_000, 8_000]
+    assert asked == [6_000, 6_000]
     np.testing.assert_array_equal(images, [*digits, *marks], strict=True)
     no_digit = [[0.1] * 10] * 2
     np.testing.assert_allclose(probabilities, [*np.eye(10)[labels], *no_digit])

@@ -42,8 +42,8 @@ WAYS = {
 }
 
 # Ways that are common in Europe and rare in MNIST: a 1 with a long upstroke or a foot,
-# a flat 3, a round 4 or one with a short stem, a 6 that curls in, a barred or wavy 7,
-# an 8 of rings.
+# a flat 3, a round 4, one with a short stem or one like a y, a 6 that curls in, a 7
+# with a bar, a wave or both, an 8 of rings.
 EUROPEAN = {
     1: [["15 51", "51 59"], ["24 51", "51 59"], ["33 51", "51 59", "29 79"]],
     3: [["11 81", "81 44", "44 76 68 49 17"]],
@@ -51,12 +51,14 @@ EUROPEAN = {
         ["31 16", "16 86", "63 69"],
         ["40 26", "26 76", "54 59"],
         ["31 25 57 73", "71 69"],
+        ["60 24 65", "74 59"],
     ],
     6: [["72 60 40 22 15 28 59 78 66 45 17"], ["62 51 32 15 17 39 59 67 55 35 27"]],
     7: [
         ["13 11 71", "71 49", "36 66"],
         ["14 12 31 71", "71 49", "26 76"],
         ["13 11", "11 30 52 71", "71 49", "36 66"],
+        ["12 23 43 61 80", "80 49", "37 77"],
     ],
     8: [["50 32 54 72 50", "54 36 59 76 54"]],
 }
