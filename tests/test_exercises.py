@@ -658,8 +658,27 @@ def vary_in_place(images, rng):
     return images
 
 
-def mirror(images, rng):
-    return np.where(rng.random((len(images), 1, 1)) < 0.5, images[..., ::-1], images)
+def mirror(images, rng, share=0.5):
+    chosen = rng.random((len(images), 1, 1)) < share
+    return np.where(chosen, images[..., ::-1], images)
+
+
+def upside_down_at_times(images, rng):
+    return np.where(
+        rng.random((len(images), 1, 1)) < 0.15,
+        images[:, ::-1, ::-1],
+        vary(images, rng),
+    )
+
+
+def specks(images, rng):
+    return np.where(rng.random(images.shape) < 0.05, 255, images).astype(np.uint8)
+
+
+def ruled(images, rng):
+    varied = images.copy()
+    varied[np.arange(len(images)), rng.integers(4, 24, len(images))] = 255
+    return varied
 
 
 def noise(images, rng):
@@ -689,6 +708,10 @@ def several_by_name(build, score, seeds):
 
 def scored_twice(build, score, seeds):
     return several(build, lambda model: [score(model), score(model)][1], seeds)
+
+
+def scored_once_more(build, score, seeds):
+    return several(build, lambda model: [score(model), score(model)][0], seeds)
 
 
 def piled_up(build, score, seeds):
@@ -1134,6 +1157,8 @@ RIGHT = [
     ("06.3", vary_as_in_the_lesson),
     ("06.3", vary),
     ("06.3", vary_pen),
+    ("06.3", specks),
+    ("06.3", ruled),
     ("06.3", lambda images, rng: turned(images, rng, 25)),
     ("06.3", lambda images, rng: np.clip(grainy(images, rng), 0, 255)),
     ("07.1", interval(1_974, 2_000)),
@@ -1218,6 +1243,7 @@ WRONG = [
     ("07.1", interval(1_974, 2_000, method="wilsoncc"), "with a correction"),
     ("07.1", (0.98, 0.99), "Two places are too few"),
     ("07.3", scored_twice, "called twice"),
+    ("07.3", scored_once_more, "called twice"),
     ("07.3", lambda *given: (score for score in several(*given)), "a generator"),
     ("09.3", changed(hidden=[16]), "all layers stay"),
     ("09.3", changed(loss="mse"), "the loss mse"),
@@ -1562,6 +1588,8 @@ WRONG = [
     ("06.3", lambda images, rng: images, "Nothing"),
     ("06.3", lambda images, rng: np.roll(images, 1, axis=1), "in the same way"),
     ("06.3", mirror, "mirrored"),
+    ("06.3", lambda images, rng: mirror(images, rng, share=0.15), "mirrored"),
+    ("06.3", upside_down_at_times, "turned far round"),
     (
         "06.3",
         lambda images, rng: mirror(images.swapaxes(1, 2), rng).swapaxes(1, 2),
@@ -1591,6 +1619,7 @@ WRONG = [
     ("07.2", lambda a, b: only_one(b, a), "changed places"),
     ("07.2", lambda a, b: (a.sum(), b.sum()), "both read right"),
     ("07.2", lambda a, b: ((a & b).sum(), (~a & ~b).sum()), "alike"),
+    ("07.2", lambda a, b: ((~a & ~b).sum(), (~a & b).sum()), "you get 5 and 2"),
     ("07.2", lambda a, b: (0, 0), "you get 0 and 0"),
     ("07.2", lambda a, b: 3, "Two counts"),
     # Often: models built in a loop pile up.

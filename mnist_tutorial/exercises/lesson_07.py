@@ -58,8 +58,8 @@ def exercise_1(answer):
 
 def exercise_2(answer):
     """Judge a function that counts what only one of two networks reads."""
-    a = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0], bool)
-    b = np.array([1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0], bool)
+    a = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0], bool)
+    b = np.array([1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0], bool)
     result = call(answer, a, b)
     demand(
         isinstance(result, (tuple, list, np.ndarray)) and len(result) == 2,
@@ -73,7 +73,7 @@ def exercise_2(answer):
     hints = {
         (2, 3): "The two counts have changed places.",
         (7, 6): "Those are all that each reads right. Leave out what both read right.",
-        (4, 3): "Images that both read alike say nothing about which is better.",
+        (4, 5): "Images that both read alike say nothing about which is better.",
     }
     hint = f"3 and 2 are right for these two, and you get {counts[0]} and {counts[1]}."
     demand(counts == (3, 2), hints.get(counts, hint))
@@ -96,7 +96,7 @@ def _first_number(seed):
 
 def exercise_3(answer):
     """Judge a function that tries a network with several seeds."""
-    seeds, alive, most, built = [3, 5, 3, 8], weakref.WeakSet(), 0, 0
+    seeds, alive, most, built, scored = [3, 5, 3, 8], weakref.WeakSet(), 0, 0, 0
 
     def build():
         nonlocal most, built
@@ -106,7 +106,9 @@ def exercise_3(answer):
         return trial
 
     def score(trial):
+        nonlocal scored
         trial.scored += 1
+        scored = max(scored, trial.scored)
         return trial.weight + trial.scored - 1
 
     result = call(answer, build, score, seeds)
@@ -151,7 +153,7 @@ def exercise_3(answer):
         len(set(scores)) > 1, "All scores are equal: does each run get its own seed?"
     )
     demand(
-        not close(scores, np.array(wanted) + 1, 1e-9),
+        scored <= 1,
         "`score` is called twice for a network, and trains it twice: call it once, and "
         "keep what it returns.",
     )
