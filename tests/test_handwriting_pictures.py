@@ -174,6 +174,28 @@ def test_truncated_file(tmp_path):
         assert "cut off" in said
 
 
+def test_a_file_that_the_system_keeps_closed_is_not_called_damaged(
+    tmp_path, monkeypatch
+):
+    path = save(tmp_path / "page.png", Image.fromarray(PAGE))
+
+    def keep_closed(*given, **options):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Image, "open", keep_closed)
+    said = refusal(path)
+    assert said.startswith(f"{path} cannot be opened (Operation not permitted): ")
+    assert "damaged" not in said
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_a_camera_s_note_without_sense_changes_nothing(tmp_path, suffix):
+    path = tmp_path / f"page.{suffix}"
+    picture = Image.fromarray(PAGE).convert("RGB")
+    picture.save(path, dpi=(72, 72), exif=b"Exif\0\0no header")
+    assert_page(path)
+
+
 def test_animated_file(tmp_path):
     frames = [Image.new("L", (20, 20), level) for level in (0, 100)]
     path = tmp_path / "moving.gif"
@@ -275,6 +297,8 @@ def test_an_open_file_is_read(tmp_path):
         (np.zeros((1, 784)), r"flat, of shape \(1, 784\).*reshape\(28, 28\)"),
         (np.zeros(785), r"ravel\(\)\[1:\]\.reshape\(28, 28\), without the label"),
         (np.full(80 * 80 * 4, 255), r"of four channels, image\.reshape\(80, 80, 4\)"),
+        ((), "is empty: an upload holds its file once one is chosen"),
+        ({}, "is empty: an upload holds its file once one is chosen"),
         ({"name": "p.png"}, "is a dict, where numbers are needed: take the part"),
         ((127.0, np.zeros((9, 9))), "is a tuple.*take the part"),
         (None, "is a NoneType.*whether its file was found"),
@@ -306,6 +330,17 @@ def test_a_photo_as_an_iphone_takes_it_is_read(tmp_path):
     heif.save(path, quality=-1, exif=exif.tobytes())
     assert_page(path)
     assert_page(path.read_bytes())
+
+
+def test_a_heic_that_its_package_cannot_decode_gets_a_sentence(tmp_path, monkeypatch):
+    path = tmp_path / "IMG_0001.HEIC"
+    pillow_heif.from_pillow(Image.fromarray(PAGE)).save(path)
+
+    def fail(image):
+        raise RuntimeError("Error while loading plugin")
+
+    monkeypatch.setattr(pillow_heif.heif.HeifImage, "data", property(fail))
+    assert "cannot be decoded (Error while loading plugin)" in refusal(path)
 
 
 def test_without_its_package_heic_is_told_the_way_out(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ SMALL, LARGE = 112, 800  # pixels of the longer side, after reading
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # What Pillow's decoders raise for a damaged file.
 DAMAGED = (OSError, EOFError, ValueError, SyntaxError, IndexError, TypeError)
-DAMAGED += (ArithmeticError, MemoryError, struct.error, zlib.error)
+DAMAGED += (ArithmeticError, MemoryError, RuntimeError, struct.error, zlib.error)
 
 
 class PictureError(PlainError, ValueError):
@@ -56,6 +56,11 @@ def read_grey(image):
         problem = f"is too large to be read ({error}): make it smaller, or crop it."
     except DAMAGED as error:
         problem = f"cannot be decoded ({error}): it may be damaged or cut off."
+        if getattr(error, "errno", None):  # the system's own, and not Pillow's
+            problem = (
+                f"cannot be opened ({error.strerror}): close it in other programs, or "
+                "copy it into the course's folder."
+            )
     raise PictureError(f"{name_of(image)} {problem}")
 
 
@@ -70,6 +75,11 @@ def _open(image):
             return _open(content)
         case [{"content": _}, *_]:
             raise PictureError(f"is an upload of {len(image)} files: take one, [0].")
+        case [] | {} if not image:
+            raise PictureError(
+                "is empty: an upload holds its file once one is chosen. Choose one, "
+                "then run this again."
+            )
         case io.TextIOBase():
             raise PictureError("is open as text: open it with the mode 'rb'.")
         case str() if image.startswith("data:"):  # as a web page's canvas gives it
@@ -104,8 +114,11 @@ def _read(picture, *, may_change):
     # A phone's JPEG may hold a second picture, such as a map of distances.
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         raise PictureError("is animated or has several pages: save the one you mean.")
-    lies = (picture.getexif().get(ExifTags.Base.Orientation) or 1) > 4
-    size = (height, width) if lies else (width, height)
+    orientation = None
+    # A note of the camera's that makes no sense leaves the picture as it is.
+    with contextlib.suppress(SyntaxError, ValueError, struct.error):
+        orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    size = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
     if may_change:
         # A JPEG can be decoded at a half, a quarter or an eighth of its size.
         scale = LARGE / max(width, height)
