@@ -218,6 +218,16 @@ def test_ones_from_rim_to_rim_of_a_small_picture_are_digits():
     assert len(digits_from_image(page)) == 3
 
 
+def test_a_one_that_a_photo_cuts_off_stays_in_its_row():
+    page = np.full((300, 400), 0.9)
+    page[:220, 100:116] = page[40:260, 280:296] = 0.15
+    boxes = [box for _, box in digits_from_image(page)]
+    assert boxes == [(100, 0, 116, 220), (280, 40, 296, 260)]
+    # A margin from rim to rim does not.
+    page[:, 40:44] = 0.4
+    assert len(digits_from_image(page)) == 2
+
+
 def test_a_one_flush_with_a_side_of_a_small_picture_is_a_digit():
     page = np.full((60, 150), 0.9)
     page[:, :5] = page[10:50, 70:75] = page[10:50, 130:135] = 0.15
@@ -274,6 +284,17 @@ def test_a_square_zero_with_a_dot_is_one_digit():
     page[164:196, 164:196] = 0.15
     [(_, box)] = digits_from_image(page)
     assert box[2] - box[0] == 300
+
+
+def test_a_zero_of_blocks_and_a_one_with_a_fleck_are_no_sheets():
+    zero = np.full((300, 200), 0.9)
+    zero[60:240, 50:150] = 0.15
+    zero[96:204, 86:114] = 0.9
+    assert [box for _, box in digits_from_image(zero)] == [(50, 60, 150, 240)]
+    one = np.full((300, 200), 0.9)
+    one[30:270, 80:120] = 0.15
+    one[140:152, 94:106] = 0.9
+    assert [box for _, box in digits_from_image(one)] == [(80, 30, 120, 270)]
 
 
 def test_a_sheet_with_nothing_but_lines_is_refused():
@@ -449,6 +470,21 @@ def test_a_wide_pen_stays_as_it_is():
         / fit_digit(draw(3, tall=320)).astype(bool).sum()
     )
     assert width > 1.3
+
+
+@pytest.mark.parametrize("radius", [30, 100])
+@pytest.mark.parametrize("pen", [6, 16])
+@pytest.mark.parametrize("digit", [1, 5])
+def test_the_reflection_of_a_lamp_does_not_replace_the_digit(digit, pen, radius):
+    page = on_paper(draw(digit, pen=pen), paper=0.6, dark=0.1)
+    expected = digit_from_image(page)
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    away = np.hypot(x - 620, y - 120)
+    for light in (away < radius, np.exp(-((away / radius) ** 2) / 2)):
+        lit = page + (1 - page) * light
+        assert same(digit_from_image(lit), expected)
+        # The same on a blackboard, where a dark spot is no chalk.
+        assert same(digit_from_image(1 - lit), expected)
 
 
 @pytest.mark.parametrize("dark", [0.96, 0.5, 0.0])

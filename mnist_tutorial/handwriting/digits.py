@@ -59,7 +59,8 @@ def digits_from_image(image):
     Parameters
     ----------
     image : str, path-like, bytes, file object, PIL.Image.Image or ndarray
-        As for `digit_from_image`. Digits must not touch each other.
+        As for `digit_from_image`. Digits must stand apart, by a twentieth of the
+        tallest one's height or more.
 
     Returns
     -------

@@ -44,7 +44,7 @@ def find_ink(grey, level=1 / 255):
             if ink is None:
                 continue
             sheet = _find_sheet(ink > 0.5)
-            if sheet is not None:
+            if sheet is not None and _is_broad(ink > 0.5):
                 # What lies beyond it becomes paper, and all begins anew.
                 return find_ink(np.where(sheet, grey, np.median(grey[sheet])), level)
             if _is_written(ink > 0.5):
@@ -75,9 +75,7 @@ def _slope_of_light(grey):
 def _ink_narrower_than(width, grey, faint):
     """Return the ink in strokes narrower than a share of the picture, or None."""
     small = resize(grey, PAPER)
-    # Around the ink lies paper.
-    paper = np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]))
-    if small.max() - paper > paper - small.min():
+    if _is_light_on_dark(small):
         grey, small = 1 - grey, 1 - small
     # The paper alone, without strokes, in the picture's size again.
     paper = ndimage.grey_closing(small, round(width * PAPER))
@@ -95,6 +93,22 @@ def _ink_narrower_than(width, grey, faint):
     share = (ink - none) / (full - none)  # 0 on paper, 1 in full ink
     # An edge rises from 0 to 1 between 0.3 and 0.7: half the ink stays half.
     return ((share - 0.3) / 0.4).clip(0, 1)
+
+
+def _is_light_on_dark(small):
+    """Tell whether the ink is lighter than the paper around it."""
+    paper = np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]))
+    lighter, darker = small.max() - paper, paper - small.min()
+    if 4 * min(lighter, darker) > max(lighter, darker):
+        # Both are there. A lamp's reflection, or a coin, is wide and round.
+        masks = small > paper + lighter / 2, small < paper - darker / 2
+        widths = [ndimage.distance_transform_edt(mask).max() for mask in masks]
+        wider = int(np.argmax(widths))
+        area = masks[wider].sum()
+        is_round = area < 10 * max(widths) ** 2 and area < small.size / 10
+        if max(widths) > 2 * min(widths) and is_round:
+            return wider == 1
+    return lighter > darker
 
 
 def _find_lit_sheet(grey):
@@ -131,6 +145,13 @@ def _find_sheet(mask):
     return inside.repeat(step, axis=0).repeat(step, axis=1)[
         : len(mask), : mask.shape[1]
     ]
+
+
+def _is_broad(mask):
+    """Tell whether some of this is wider than strokes are, as a sheet is."""
+    step = max(1, max(mask.shape) // PAPER)
+    small = mask[::step, ::step]
+    return ndimage.distance_transform_edt(small).max() > max(small.shape) / 12
 
 
 def _fills_its_box(mask, angle):
@@ -201,7 +222,7 @@ def find_marks(ink, *, single):
     if max(mask.shape) > PHOTO:
         mask = _without_lines(mask)
     if max(mask.shape) > SMALL:
-        mask = _without_surroundings(mask)
+        mask = _without_surroundings(mask, single)
     labels = _label(mask)
     marks = _marks_of(labels)
     if len(marks) > MOST:
@@ -320,7 +341,7 @@ def _take_out(mask, lines):
     return rest | (bridges & mask)
 
 
-def _without_surroundings(mask):
+def _without_surroundings(mask, single):
     """Leave out desk, margin, thumb and frame, unless nothing else is left.
 
     On a picture too small for a photo, what touches the rim may be a stroke, unless it
@@ -345,6 +366,7 @@ def _without_surroundings(mask):
     widest = ndimage.maximum(depth, labels, range(labels.max() + 1))
     pen = np.median([widest[mark.numbers[0]] for mark in inner])
     longest = max(mark.length for mark in inner)
+    tallest = max(mark.height for mark in inner)
     is_photo = side > PHOTO
     dropped = []
     for mark in pieces:
@@ -355,6 +377,9 @@ def _without_surroundings(mask):
             is_desk = along > (0 if is_photo else 1)
             is_thumb = is_photo and widest[number] > 2.5 * pen
             is_line = is_photo and min(mark.height, mark.width) < mark.length / 8
+            # In a row, a 1 that the picture cuts off is as tall as the others.
+            may_be_one = not single and mark.height < 0.95 * len(mask)
+            is_line &= not (may_be_one and 0.7 < mark.height / tallest < 1.5)
             is_cut_off = mark.length < longest / 2 and (
                 is_photo
                 or not any(_belong_together(mark, other, True) for other in inner)
