@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 PREDICT = "images => images.map((image) => predict(network, image))"
 FIT = """drawings => drawings.map((strokes) => {
-  const values = drawInk(strokes, SIDE, penFor(strokes, WIDTH));
+  const values = drawInk(strokes, SIDE, penFor(strokes, SIDE, WIDTH));
   return Array.from(fitDigit({ width: SIDE, height: SIDE, values }));
 })""".replace("SIDE", str(SIDE)).replace("WIDTH", str(WIDTH))
 
@@ -244,6 +244,19 @@ def test_a_dot_is_ink_and_keys_of_the_browser_draw_nothing(reader, open_page):
     for key in ("Control+Backspace", "Alt+Delete", "Meta+ArrowDown"):
         page.keyboard.press(key)
     assert page.locator("polyline").count() == 1
+
+
+def test_the_pad_cuts_off_what_goes_over_its_edge(reader, open_page):
+    page = open_page(reader[1])
+    # Out at the bottom, and from there far to the left.
+    draw_with_mouse(page, [[(0.6, 0.2), (0.5, 0.9), (0.35, 1.2), (0.1, 1.2)]])
+    ink = page.evaluate(f"drawInk(state.strokes, {SIDE}, {WIDTH})")
+    columns = np.nonzero(np.reshape(ink, (SIDE, SIDE)))[1]
+    assert columns.min() > 0.35 * SIDE
+    digit = page.evaluate(FIT, [page.evaluate("state.strokes")])[0]
+    rows, columns = np.nonzero(np.reshape(digit, (28, 28)))
+    assert np.ptp(rows) + 1 == 20
+    assert np.ptp(columns) + 1 < 10
 
 
 def test_a_touch_that_is_taken_back_leaves_no_ink(reader, open_page):

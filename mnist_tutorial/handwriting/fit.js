@@ -18,10 +18,11 @@ function drawInk(strokes, side, width) {
 }
 
 // A pen that is two pixels wide once the drawing fits 20: MNIST's are no thinner.
-function penFor(strokes, width) {
+function penFor(strokes, side, width) {
   const points = strokes.flat();
   const reach = (i) => {
-    const values = points.map((point) => point[i]);
+    // Beyond its edge, the pad shows nothing.
+    const values = points.map((point) => Math.min(Math.max(point[i], 0), side));
     return Math.max(...values) - Math.min(...values);
   };
   return points.length ? Math.max(width, Math.max(reach(0), reach(1)) / 9) : width;

@@ -111,15 +111,13 @@ function render({ model, el }) {
   // --- mouse, pen and finger -----------------------------------------------
 
   let pointer = null;
-  const within = (value) => Math.round(10 * Math.min(Math.max(value, 0), side)) / 10;
 
   function at(event) {
     const box = svg.getBoundingClientRect();
     const scale = side / box.width;
-    return [
-      within((event.clientX - box.left) * scale),
-      within((event.clientY - box.top) * scale),
-    ];
+    // A pen may leave the pad, which cuts its stroke off, and come back.
+    const rounded = (pixels) => Math.round(10 * pixels * scale) / 10;
+    return [rounded(event.clientX - box.left), rounded(event.clientY - box.top)];
   }
   svg.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
@@ -169,7 +167,8 @@ function render({ model, el }) {
   svg.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in STEPS) {
-      pen = pen.map((value, i) => within(value + STEPS[event.key][i]));
+      const moved = (value, i) => value + STEPS[event.key][i];
+      pen = pen.map((value, i) => Math.min(Math.max(moved(value, i), 0), side));
       if (isDown) extend([pen]);
       penDown(isDown);
     } else if (event.key === " ") {
@@ -226,7 +225,9 @@ function render({ model, el }) {
 
   model.on("change:strokes", drawStrokes);
   model.on("change:answered", showAnswer);
-  model.on("change:probabilities", showAnswer); // of strokes that Python has set
+  // Of strokes that Python has set.
+  model.on("change:probabilities", showAnswer);
+  model.on("change:problem", showAnswer);
   penDown(false);
   drawStrokes();
   showAnswer();
@@ -236,6 +237,7 @@ function render({ model, el }) {
     model.off("change:strokes", drawStrokes);
     model.off("change:answered", showAnswer);
     model.off("change:probabilities", showAnswer);
+    model.off("change:problem", showAnswer);
   };
 }
 

@@ -13,7 +13,7 @@ function show(digit) {
 }
 
 function read(strokes) {
-  const values = drawInk(strokes, network.side, penFor(strokes, network.width));
+  const values = drawInk(strokes, network.side, penFor(strokes, network.side, network.width));
   const digit = fitDigit({ width: network.side, height: network.side, values });
   show(digit ?? new Float64Array(28 * 28));
   return digit ? predict(network, digit.map((value) => value * network.unit)) : [];
