@@ -1,6 +1,6 @@
 """Make pictures of digits that nobody wrote: fonts and pen strokes, as if photographed.
 
-They stand in for photographs of many people's digits, which the project has none of.
+They stand in for photographs of many people's digits, which may not be passed on.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ WAYS = {
 
 # Ways that are common in Europe and rare in MNIST: a 1 with a long upstroke or a foot,
 # a flat 3, a round 4, one with a short stem or one like a y, a 6 that curls in, a 7
-# with a bar, a wave or both, an 8 of rings.
+# with a bar, its top straight or waved, an 8 of rings.
 EUROPEAN = {
     1: [["15 51", "51 59"], ["24 51", "51 59"], ["33 51", "51 59", "29 79"]],
     3: [["11 81", "81 44", "44 76 68 49 17"]],
