@@ -671,6 +671,18 @@ def upside_down_at_times(images, rng):
     )
 
 
+def wavy(images, rng):
+    from scipy import ndimage
+
+    varied = []
+    for image in images:
+        places = np.indices((28, 28)).astype(float)
+        for axis in places:
+            axis += ndimage.zoom(rng.normal(0, 1.5, (5, 5)), 28 / 5)
+        varied.append(ndimage.map_coordinates(image, places, order=1))
+    return np.array(varied)
+
+
 def specks(images, rng):
     return np.where(rng.random(images.shape) < 0.05, 255, images).astype(np.uint8)
 
@@ -1157,6 +1169,7 @@ RIGHT = [
     ("06.3", vary_as_in_the_lesson),
     ("06.3", vary),
     ("06.3", vary_pen),
+    ("06.3", wavy),
     ("06.3", specks),
     ("06.3", ruled),
     ("06.3", lambda images, rng: turned(images, rng, 25)),
