@@ -43,8 +43,8 @@ def find_ink(grey, level=1 / 255):
             ink = _ink_narrower_than(width, evened, faint)
             if ink is None:
                 continue
-            sheet = _find_sheet(ink > 0.5)
-            if sheet is not None and _is_broad(ink > 0.5):
+            sheet = _find_sheet(ink > 0.5, narrowest=1 / 6)
+            if sheet is not None:
                 # What lies beyond it becomes paper, and all begins anew.
                 return find_ink(np.where(sheet, grey, np.median(grey[sheet])), level)
             if _is_written(ink > 0.5):
@@ -125,8 +125,11 @@ def _find_lit_sheet(grey):
     return sheet
 
 
-def _find_sheet(mask):
-    """Return the inside of the largest piece, if that is a written sheet, or None."""
+def _find_sheet(mask, narrowest=0):
+    """Return the inside of the largest piece, if that is a written sheet, or None.
+
+    Somewhere it is wider than `narrowest`, a share of the picture's longer side.
+    """
     step = max(1, max(mask.shape) // PAPER)
     small = mask[::step, ::step]
     labels, _ = ndimage.label(small)
@@ -135,6 +138,8 @@ def _find_sheet(mask):
     filled = ndimage.binary_fill_holes(whole)
     written = filled.sum() - whole.sum()
     if filled.mean() < 0.1 or not 0 < written < filled.sum() / 4:
+        return None
+    if 2 * ndimage.distance_transform_edt(whole).max() <= narrowest * max(small.shape):
         return None
     if not any(_fills_its_box(filled, angle) for angle in range(-40, 50, 5)):
         return None
@@ -145,13 +150,6 @@ def _find_sheet(mask):
     return inside.repeat(step, axis=0).repeat(step, axis=1)[
         : len(mask), : mask.shape[1]
     ]
-
-
-def _is_broad(mask):
-    """Tell whether some of this is wider than strokes are, as a sheet is."""
-    step = max(1, max(mask.shape) // PAPER)
-    small = mask[::step, ::step]
-    return ndimage.distance_transform_edt(small).max() > max(small.shape) / 12
 
 
 def _fills_its_box(mask, angle):
