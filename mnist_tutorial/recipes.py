@@ -237,10 +237,13 @@ def _middle():
 def _other_hands():
     """Make what MNIST lacks: European ways of writing, and what is no digit."""
     # Loaded here: most recipes need no pictures.
-    from mnist_tutorial.handwriting.samples import european_digits, other_marks
+    from mnist_tutorial.handwriting import samples
 
-    digits, labels = european_digits(6000)
-    marks = other_marks(6000)
+    digits, labels = samples.european_digits(6000)
+    latin = samples.other_marks(6000)
+    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN + samples.GEORGIAN
+    others = samples.other_marks(6000, seed=1, letters=foreign, fonts=samples.DEJAVU)
+    marks = np.concatenate([latin, others])
     no_digit = np.full((len(marks), 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
     return np.concatenate([digits, marks]), probabilities

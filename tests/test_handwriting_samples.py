@@ -1,5 +1,10 @@
+import unicodedata
+from pathlib import Path
+
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.ft2font import FT2Font
 
 from mnist_tutorial.handwriting import samples
 from mnist_tutorial.handwriting.samples import (
@@ -88,6 +93,16 @@ def test_other_marks_are_letters_then_scribbles():
         assert widths[top + 1] > 2 * widths[top + 10]
     assert not (marks[:20] == same[:20]).all()
     np.testing.assert_array_equal(other_marks(40), marks)
+
+
+@pytest.mark.parametrize("name", ["GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN"])
+def test_letters_of_other_alphabets_are_themselves_and_their_fonts_have_them(name):
+    letters = getattr(samples, name)
+    assert len(set(letters)) == len(letters) > 10
+    assert all(unicodedata.name(letter).startswith(name) for letter in letters)
+    for font in samples.DEJAVU:
+        path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")
+        assert set(map(ord, letters)) <= set(FT2Font(path).get_charmap())
 
 
 def test_pens_of_made_drawings_reach_from_thin_to_thick():

@@ -341,14 +341,20 @@ def test_reader_learns_european_digits_and_marks_that_are_none(monkeypatch):
     asked = []
     digits, labels = np.full((3, 28, 28), 1, np.uint8), np.array([1, 7, 1])
     marks = np.full((2, 28, 28), 2, np.uint8)
+
+    def other_marks(n, seed=0, letters=samples.LETTERS, **_):
+        asked.append((n, seed, letters))
+        return marks + np.uint8(seed)
+
     monkeypatch.setattr(
         samples, "european_digits", lambda n: asked.append(n) or (digits, labels)
     )
-    monkeypatch.setattr(samples, "other_marks", lambda n: asked.append(n) or marks)
+    monkeypatch.setattr(samples, "other_marks", other_marks)
     images, probabilities = recipes.RECIPES["reader"].others()
-    assert asked == [6_000, 6_000]
-    np.testing.assert_array_equal(images, [*digits, *marks], strict=True)
-    no_digit = [[0.1] * 10] * 2
+    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN + samples.GEORGIAN
+    assert asked == [6_000, (6_000, 0, samples.LETTERS), (6_000, 1, foreign)]
+    np.testing.assert_array_equal(images, [*digits, *marks, *marks + 1], strict=True)
+    no_digit = [[0.1] * 10] * 4
     np.testing.assert_allclose(probabilities, [*np.eye(10)[labels], *no_digit])
 
 

@@ -15,12 +15,15 @@ from mnist_tutorial.handwriting.digits import fit_digit
 __all__ = ["european_digits", "made_drawings", "other_marks"]
 
 SIDE = 200  # pixels of a made picture
-FONTS = [
+DEJAVU = [
     "DejaVuSans",
     "DejaVuSans-Oblique",
     "DejaVuSansMono",
     "DejaVuSerif",
     "DejaVuSerif-Italic",
+]
+FONTS = [
+    *DEJAVU,
     "STIXGeneral",
     "STIXGeneralItalic",
     "cmr10",
@@ -64,6 +67,11 @@ EUROPEAN = {
 }
 # No letter that looks like a digit.
 LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
+# Nor here, and none that looks like a Latin letter. Of FONTS, only DEJAVU has them.
+GREEK = "ΓΔΘΛΞΠΣΦΨΩδζλξπφψ"
+CYRILLIC = "БДЖИЙЛШЪЫЮЯ"
+ARMENIAN = "ԱԲԳԵԸԹԻԽԾՃՄՆՇՋՔՖբդեըթխծձմնչջտքփֆև"
+GEORGIAN = "აბგდეთილმორსუფღყშჩცწჭ"
 
 
 def pen_strokes(digit, rng=None):
@@ -145,7 +153,7 @@ def other_marks(n, seed=0, letters=LETTERS, fonts=FONTS):
     letters : str
         What to choose from.
     fonts : sequence of str
-        Names of fonts that come with matplotlib.
+        Names of fonts that come with matplotlib and have these letters.
 
     Returns
     -------
