@@ -240,10 +240,13 @@ def _other_hands():
     from mnist_tutorial.handwriting import samples
 
     digits, labels = samples.european_digits(6000)
-    latin = samples.other_marks(6000)
-    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN + samples.GEORGIAN
-    others = samples.other_marks(6000, seed=1, letters=foreign, fonts=samples.DEJAVU)
-    marks = np.concatenate([latin, others])
+    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN
+    marks = np.concatenate(
+        [
+            samples.other_marks(6000),
+            samples.other_marks(6000, 1, letters=foreign, fonts=samples.DEJAVU),
+        ]
+    )
     no_digit = np.full((len(marks), 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
     return np.concatenate([digits, marks]), probabilities

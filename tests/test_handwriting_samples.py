@@ -95,10 +95,10 @@ def test_other_marks_are_letters_then_scribbles():
     np.testing.assert_array_equal(other_marks(40), marks)
 
 
-@pytest.mark.parametrize("name", ["GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN"])
+@pytest.mark.parametrize("name", ["GREEK", "CYRILLIC", "ARMENIAN"])
 def test_letters_of_other_alphabets_are_themselves_and_their_fonts_have_them(name):
     letters = getattr(samples, name)
-    assert len(set(letters)) == len(letters) > 10
+    assert len(set(letters)) == len(letters) >= 10
     assert all(unicodedata.name(letter).startswith(name) for letter in letters)
     for font in samples.DEJAVU:
         path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")

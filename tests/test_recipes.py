@@ -342,8 +342,8 @@ def test_reader_learns_european_digits_and_marks_that_are_none(monkeypatch):
     digits, labels = np.full((3, 28, 28), 1, np.uint8), np.array([1, 7, 1])
     marks = np.full((2, 28, 28), 2, np.uint8)
 
-    def other_marks(n, seed=0, letters=samples.LETTERS, **_):
-        asked.append((n, seed, letters))
+    def other_marks(n, seed=0, letters=samples.LETTERS, fonts=samples.FONTS):
+        asked.append((n, seed, letters, fonts))
         return marks + np.uint8(seed)
 
     monkeypatch.setattr(
@@ -351,8 +351,12 @@ def test_reader_learns_european_digits_and_marks_that_are_none(monkeypatch):
     )
     monkeypatch.setattr(samples, "other_marks", other_marks)
     images, probabilities = recipes.RECIPES["reader"].others()
-    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN + samples.GEORGIAN
-    assert asked == [6_000, (6_000, 0, samples.LETTERS), (6_000, 1, foreign)]
+    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN
+    assert asked == [
+        6_000,
+        (6_000, 0, samples.LETTERS, samples.FONTS),
+        (6_000, 1, foreign, samples.DEJAVU),
+    ]
     np.testing.assert_array_equal(images, [*digits, *marks, *marks + 1], strict=True)
     no_digit = [[0.1] * 10] * 4
     np.testing.assert_allclose(probabilities, [*np.eye(10)[labels], *no_digit])

@@ -67,11 +67,10 @@ EUROPEAN = {
 }
 # No letter that looks like a digit.
 LETTERS = "ACEFGHJKLMNPRTUVWXYadefhikmnprtuvwxy"
-# Nor here, and none that looks like a Latin letter. Of FONTS, only DEJAVU has them.
-GREEK = "ΓΔΘΛΞΠΣΦΨΩδζλξπφψ"
-CYRILLIC = "БДЖИЙЛШЪЫЮЯ"
-ARMENIAN = "ԱԲԳԵԸԹԻԽԾՃՄՆՇՋՔՖբդեըթխծձմնչջտքփֆև"
-GEORGIAN = "აბგდეთილმორსუფღყშჩცწჭ"
+# Nor here, and none that is a Latin letter as well. Of FONTS, only DEJAVU has all.
+GREEK = "ΓΔΛΞΠΣΨΩζλξπφψ"
+CYRILLIC = "ДЖИЙЛШЪЫЮЯ"
+ARMENIAN = "ԱԲԵԸԹԻԽՆՇՔՖդեթխմնտքփֆև"
 
 
 def pen_strokes(digit, rng=None):
