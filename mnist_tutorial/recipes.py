@@ -240,13 +240,10 @@ def _other_hands():
     from mnist_tutorial.handwriting import samples
 
     digits, labels = samples.european_digits(6000)
-    foreign = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN
-    marks = np.concatenate(
-        [
-            samples.other_marks(6000),
-            samples.other_marks(6000, 1, letters=foreign, fonts=samples.DEJAVU),
-        ]
-    )
+    latin = samples.other_marks(6000)
+    letters = samples.GREEK + samples.CYRILLIC + samples.ARMENIAN
+    foreign = samples.other_marks(6000, 1, letters, samples.DEJAVU)
+    marks = np.concatenate([latin, foreign])
     no_digit = np.full((len(marks), 10), 0.1)
     probabilities = np.concatenate([keras.utils.to_categorical(labels, 10), no_digit])
     return np.concatenate([digits, marks]), probabilities
